@@ -1,0 +1,253 @@
+"""Every setting of Atelier: name, type, default, meaning. `ATELIER_<NAME>` in the environment sets it.
+
+`load_settings` is the only code that reads the environment; everything else is given a `Settings`. The table
+in docs/settings.md is printed by `python -m infra.settings`, and a test compares the two.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from infra.errors import BadSetting
+from infra.places import Places
+
+PREFIX = "ATELIER_"
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class Settings(BaseModel):
+    """All settings, checked and frozen. Values that hold secrets stay out of the repr."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    # Where things are
+    home: Path = Field(
+        Path("~/.atelier"), description="Folder of embedded data: job records, artifacts, logs, sockets."
+    )
+    redis_url: str = Field(
+        "",
+        repr=False,
+        description="State server: `redis://`, `rediss://` or `unix://`. Empty: the embedded one.",
+    )
+    broker_url: str = Field(
+        "",
+        repr=False,
+        description="Server for doorbells and live progress; may lose everything. Empty: the state server too,"
+        " or the embedded one.",
+    )
+    storage_url: str = Field(
+        "",
+        repr=False,
+        description="Artifacts: `file:///FOLDER`, or `s3+http://ACCESS:SECRET@HOST:PORT/BUCKET?region=R` (or"
+        " `s3+https`). Empty: the folder `artifacts` in the home.",
+    )
+    storage_public_url: str = Field(
+        "",
+        description="Where clients reach the S3 server themselves. When set, artifact requests are answered"
+        " with a redirect to a signed URL there. Empty: the API sends the bytes.",
+    )
+    durability: Literal["safe", "fast"] = Field(
+        "safe",
+        description="`safe`: a job is on the state server's disk before it is accepted; a server that cannot"
+        " do that is refused. `fast`: a crash of the state server may lose the last second of accepted jobs.",
+    )
+    catalog: str = Field(
+        "",
+        description="More catalog files (TOML), separated by `:`. `models.toml` in the home is read whenever"
+        " it exists.",
+    )
+
+    # The API server
+    host: str = Field(
+        "127.0.0.1", description="Address that the API listens on. Beyond loopback it needs a key."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 takes a free one.")
+    bootstrap_key_file: Path | None = Field(
+        None,
+        description="File with an API key to install at start, so that a new deployment has its first key.",
+    )
+    api_processes: int = Field(1, ge=1, description="API processes that share the port.")
+    max_watchers: int = Field(
+        1000,
+        ge=1,
+        description="Open event streams and long polls in one API process; one more is answered 503.",
+    )
+    max_body_bytes: int = Field(MIB, ge=1024, description="Longest JSON request body, in bytes.")
+    max_upload_bytes: int = Field(64 * MIB, ge=1024, description="Largest uploaded file, in bytes.")
+    scraper_key: str = Field(
+        "",
+        repr=False,
+        description="Bearer token that may read `/metrics` from beyond loopback. Empty: nobody may.",
+    )
+
+    # Workers
+    queues: str = Field(
+        "image,video,music,text,code", description="Queues that a worker serves, separated by commas."
+    )
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda:N`, or `all` for one worker on each GPU.")
+    worker_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's own `/metrics`, on loopback; 0 turns it off."
+    )
+    model_cache: int = Field(2, ge=1, description="Models that an engine keeps loaded.")
+    lease_seconds: float = Field(
+        15.0, gt=0, description="A worker that has not been heard of for this long loses its job to another."
+    )
+    beat_seconds: float = Field(3.0, gt=0, description="Time between a worker's heartbeats.")
+    tick_seconds: float = Field(
+        1.0, gt=0, description="Time between two looks for expired leases and due jobs."
+    )
+    idle_claim_seconds: float = Field(
+        2.0, gt=0, description="An idle worker looks for work this often, in case a doorbell got lost."
+    )
+    exchange_seconds: float = Field(
+        0.25,
+        gt=0,
+        le=5,
+        description="Time between two exchanges of progress and cancel requests of a running job.",
+    )
+    drain_seconds: float = Field(
+        30.0, ge=0, description="After SIGTERM a worker finishes its job within this time, or gives it back."
+    )
+    load_timeout_seconds: float = Field(600.0, gt=0, description="Longest time to load a model.")
+    step_timeout_seconds: float = Field(
+        120.0, gt=0, description="Longest time between two steps of a running model."
+    )
+    store_timeout_seconds: float = Field(300.0, gt=0, description="Longest time to store a job's artifacts.")
+
+    # Limits
+    max_queued_per_owner: int = Field(1000, ge=1, description="Jobs that one owner may have waiting.")
+    max_running_per_owner: int = Field(
+        0, ge=0, description="Jobs of one owner that run at once; 0: no limit."
+    )
+    max_queued: int = Field(100_000, ge=1, description="Jobs that may wait in the whole system.")
+    max_attempts: int = Field(3, ge=1, description="A job fails after this many failed attempts.")
+    max_crashes: int = Field(3, ge=1, description="A job fails after its engine has crashed this often.")
+    max_losses: int = Field(10, ge=1, description="A job fails after its worker has been lost this often.")
+    idempotency_hours: float = Field(24.0, gt=0, description="How long an `Idempotency-Key` is remembered.")
+    expires_in_seconds: int = Field(
+        7 * 86400,
+        ge=1,
+        description="Default life of a finished job and its artifacts; a job may ask for another.",
+    )
+    home_max_bytes: int = Field(
+        10 * GIB,
+        ge=0,
+        description="Most bytes of artifacts in the home; past it new jobs get 507. 0: no cap.",
+    )
+    upload_expires_seconds: int = Field(86400, ge=1, description="Life of an upload that no job refers to.")
+    events_keep_seconds: int = Field(
+        3600, ge=1, description="How long a finished job's events can be replayed."
+    )
+
+    # Logs and metrics
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe record that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json`: one object a line. `console`: for people."
+    )
+    metrics_dir: str = Field(
+        "", description="Folder through which several processes share their metrics. Empty: each its own."
+    )
+
+    # Clients
+    url: str = Field("http://127.0.0.1:8000", description="Where clients find the API.")
+    api_key: str = Field("", repr=False, description="API key that clients send. Empty: none.")
+
+    @field_validator("home", "bootstrap_key_file")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _leases_outlive_beats(self) -> Self:
+        if self.lease_seconds < 2 * self.beat_seconds:
+            raise ValueError(
+                "lease_seconds must be at least twice beat_seconds, or one late beat loses the job"
+            )
+        return self
+
+    @property
+    def places(self) -> Places:
+        """Paths under the home."""
+        return Places(self.home)
+
+    @property
+    def state_address(self) -> str:
+        """URL of the state server in use: `redis_url`, or the embedded server's socket."""
+        return self.redis_url or f"unix://{self.places.state_socket}"
+
+    @property
+    def broker_address(self) -> str:
+        """URL of the broker in use: `broker_url`, else `redis_url`, else the embedded broker's socket."""
+        return self.broker_url or self.redis_url or f"unix://{self.places.broker_socket}"
+
+    @property
+    def storage_address(self) -> str:
+        """URL of the storage in use: `storage_url`, or the artifacts folder of the home."""
+        return self.storage_url or self.places.artifacts.as_uri()
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """`queues` as names, in the order given, without doubles."""
+        return tuple(dict.fromkeys(name.strip() for name in self.queues.split(",") if name.strip()))
+
+    def environ(self) -> dict[str, str]:
+        """The variables that give a child process these same settings; defaults are left out."""
+        changed = self.model_dump(exclude_defaults=True, exclude_none=True)
+        return {variable(name): str(value) for name, value in changed.items()}
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `port` → `ATELIER_PORT`."""
+    return PREFIX + name.upper()
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. An empty variable counts as not set; a wrong value is a BadSetting."""
+    environ = os.environ if environ is None else environ
+    given = {name: environ[variable(name)] for name in Settings.model_fields if environ.get(variable(name))}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise BadSetting("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
+    """`ATELIER_…` variables that are no setting: most likely typing errors. Worth a warning, no more, because
+    Kubernetes adds such names for every service."""
+    environ = os.environ if environ is None else environ
+    known = {variable(name) for name in Settings.model_fields}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    where = variable(str(problem["loc"][0])) if problem["loc"] else "Settings"
+    return f"{where}: {problem['msg']}."
+
+
+def table() -> str:
+    """The Markdown table of docs/settings.md."""
+    rows = ["| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in ("", None) else f"`{field.default}`"
+        rows.append(
+            f"| `{variable(name)}` | {_type_name(field.annotation)} | {default} | {field.description} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _type_name(annotation: object) -> str:
+    if isinstance(annotation, type):
+        return {"str": "text", "int": "integer", "float": "number", "Path": "path"}[annotation.__name__]
+    options = getattr(annotation, "__args__", ())
+    return " or ".join(f"`{option}`" for option in options if isinstance(option, str)) or "path"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
