@@ -1,0 +1,141 @@
+"""A model: named weights of one family, as a row of a catalog states it. Loads nothing heavy."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipelines.errors import InvalidInputs, ModelUnavailable, Problem
+from pipelines.kinds import KINDS, Inputs, parse_inputs, pointer, schema_of
+from pipelines.limits import Limit
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}/[a-z0-9][a-z0-9._-]{0,63}$"
+SLUG = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+class Model(BaseModel):
+    """One row of a catalog. Field names are the keys of the TOML table `[[model]]`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str = Field(pattern=NAME, description="Who made it and what it is called: `house/scenes`.")
+    title: str = Field("", max_length=200, description="One line for people; the name when empty.")
+    family: str = Field(pattern=SLUG, description="The family whose code runs it, by its entry point's name.")
+    kinds: list[str] = Field(min_length=1, description="The kinds it does.")
+    weights: Path = Field(description="Folder of the weights; relative to the catalog file that says so.")
+    revision: str = Field(
+        "", max_length=100, description="Which version of the weights this is; written into every artifact."
+    )
+    sha256: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Digest of the folder (`digest_folder`), checked before loading; empty: not checked.",
+    )
+    licence: str = Field(
+        "unknown", max_length=100, description="Licence of the weights, as an SPDX id where one is."
+    )
+    memory_bytes: int = Field(0, ge=0, description="Device memory it needs to run, in bytes; 0: not known.")
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        "auto", description="Number format it runs in; auto is bfloat16 on a GPU that has it, else float32."
+    )
+    queue: str = Field(
+        pattern=SLUG, description="The waiting line of its jobs; workers choose lines to serve."
+    )
+    seconds_per_unit: float = Field(
+        0.1,
+        gt=0,
+        description="Device-seconds for one unit of cost (megapixel-step, token), for fair shares.",
+    )
+    default_for: list[str] = Field(
+        [], description="Kinds that it does when a request names no model; the last row that says so wins."
+    )
+    enabled: bool = Field(True, description="false takes the model out of the catalog.")
+    defaults: dict[str, Any] = Field({}, description="Values of fields that a request leaves out.")
+    limits: dict[str, Limit] = Field({}, description="Narrower ranges of fields.")
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _as_path(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("must name a folder")
+        return Path(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _agrees_with_its_kinds(self) -> "Model":
+        for kind in (*self.kinds, *self.default_for):
+            if kind not in KINDS:
+                raise ValueError(f"there is no kind {kind!r}; known: {', '.join(KINDS)}")
+        if stray := set(self.default_for) - set(self.kinds):
+            raise ValueError(f"default_for names kinds that it does not do: {', '.join(sorted(stray))}")
+        known = {name for kind in self.kinds for name in KINDS[kind].model_fields}
+        if unknown := (self.defaults.keys() | self.limits.keys()) - known:
+            raise ValueError(f"its kinds have no field {', '.join(sorted(unknown))}")
+        for kind in self.kinds:
+            self._check_defaults(kind)
+        return self
+
+    def _check_defaults(self, kind: str) -> None:
+        """A request with only what must be given has to be valid, or nobody could use the model."""
+        least = {"prompt": "-", **({"image": {"upload": "-"}} if "image" in KINDS[kind].model_fields else {})}
+        try:
+            self.inputs(kind, least)
+        except InvalidInputs as error:
+            raise ValueError(f"with its own defaults, {kind} is not valid: {error}") from error
+
+    def inputs(self, kind: str, raw: dict[str, Any]) -> Inputs:
+        """`raw` over this model's defaults over the kind's, validated against both; raises InvalidInputs."""
+        fields = KINDS[kind].model_fields
+        defaults = {name: value for name, value in self.defaults.items() if name in fields}
+        inputs = parse_inputs(kind, {**defaults, **raw})
+        broken = [
+            Problem(pointer("inputs", name), detail)
+            for name, limit in self.limits.items()
+            if name in fields
+            for detail in limit.broken_by(getattr(inputs, name))
+        ]
+        if broken:
+            raise InvalidInputs(broken)
+        return inputs
+
+    def schema_for(self, kind: str) -> dict[str, Any]:
+        """The JSON Schema of a kind's inputs with this model's defaults and limits."""
+        schema = schema_of(kind)
+        properties = dict(schema["properties"])
+        for name, value in self.defaults.items():
+            if name in properties:
+                properties[name] = {**properties[name], "default": value}
+        for name, limit in self.limits.items():
+            if name in properties:
+                properties[name] = limit.narrow(properties[name])
+        return {**schema, "properties": properties}
+
+    def is_here(self) -> bool:
+        """Whether this machine has the weights, so that a worker on it can serve the model."""
+        return self.weights.is_dir() and any(self.weights.iterdir())
+
+    def check_weights(self) -> None:
+        """Raise ModelUnavailable unless the folder is here and has the digest that is stated, if one is."""
+        if not self.is_here():
+            raise ModelUnavailable(f"the weights of {self.name} are not at {self.weights}")
+        if self.sha256 and digest_folder(self.weights) != self.sha256:
+            raise ModelUnavailable(
+                f"the weights of {self.name} at {self.weights} are not the ones stated by sha256"
+            )
+
+
+def digest_folder(folder: Path) -> str:
+    """SHA-256 over the sorted lines `<sha256 of the file>  <path in the folder>`, hidden files left out.
+
+    The lines are what `sha256sum` prints, so that the digest can be checked by hand.
+    """
+    files = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    whole = hashlib.sha256()
+    for name in files:
+        with (folder / name).open("rb") as file:
+            whole.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,214 @@
+"""A family for tests: does what the words of the prompt say, and needs no torch.
+
+Put this folder on PYTHONPATH (its `dist-info` names the entry point) and `catalog.toml` beside this file in
+ATELIER_CATALOG. Words of a prompt, in any order; other words do nothing:
+
+    sleep=S          wait S seconds before each step (or token)
+    steps=N          take N steps instead of the inputs' steps (text: N tokens, `word0 word1 …`)
+    at=N             when the following happen: after N steps have been told (default 1; 0: before the first)
+    fail=retryable   raise TransientEngineError       fail=fatal       raise EngineError
+    fail=bug         raise ZeroDivisionError, as a bug in a family would
+    oom              raise OutOfMemory                crash            end the process at once, exit status 70
+    segfault         read address 0                   hang             sleep for ever, telling nothing
+    gil=S            hold the GIL for S seconds, so that no other thread of the process runs
+    times=N          misbehave only in the first N runs with this log (needs log=); afterwards run well
+    ignore_stop      go on although stopped
+    preview          send a small preview with each step
+    big=N            each picture is noise of at least N bytes as PNG; each text has N characters more
+    log=/path        append a JSON line at each start and end: event, request, kind, batch, pid, seconds
+
+The weights folder's `behaviour.txt` may hold `load_sleep=S`, `load_fail`, `load_crash`.
+"""
+
+import ctypes
+import hashlib
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from PIL import Image
+
+from pipelines.base import Capabilities, Emit, Output, Progress, Request
+from pipelines.errors import (
+    EngineError,
+    ModelUnavailable,
+    OutOfMemory,
+    PipelineError,
+    Stopped,
+    TransientEngineError,
+)
+from pipelines.seeds import output_seed
+
+CRASH_STATUS = 70
+
+
+class Fake:
+    kinds: ClassVar = ("text-to-image", "image-to-image", "text")
+    capabilities: ClassVar = Capabilities(max_batch=8, serves=("text",), streams=True, previews=True)
+
+    @classmethod
+    def load(cls, weights: Path, device: str, dtype: str) -> "Fake":
+        words = Words((weights / "behaviour.txt").read_text())
+        time.sleep(words.number("load_sleep"))
+        if "load_fail" in words:
+            raise ModelUnavailable("these weights do not load, as their behaviour.txt says")
+        if "load_crash" in words:
+            os._exit(CRASH_STATUS)
+        return cls()
+
+    def run(self, batch: list[Request], progress: Progress) -> list[list[Output]]:
+        """Pictures of one colour each, that the seed chooses."""
+        scripts = [Script(request, len(batch)) for request in batch]
+        total = max(
+            script.steps(request.inputs.steps) for script, request in zip(scripts, batch, strict=True)
+        )
+        stopped: set[int] = set()
+        for step in range(total + 1):
+            if step:
+                for script in scripts:
+                    script.wait()
+                stopped |= self._tell(scripts, progress, step, total)
+            for script in scripts:
+                script.misbehave_after(step)
+        outputs = [
+            [] if row in stopped else self._pictures(request, script)
+            for row, (request, script) in enumerate(zip(batch, scripts, strict=True))
+        ]
+        for script in scripts:
+            script.note("ended")
+        return outputs
+
+    def serve(self, requests: Iterable[Request], emit: Emit) -> None:
+        """`word0 word1 …` for each request, one request after the other."""
+        for request in requests:
+            script = Script(request, 1)
+            try:
+                emit.done(request, self._texts(request, script, emit))
+            except PipelineError as error:
+                emit.failed(request, error)
+            script.note("ended")
+
+    @staticmethod
+    def _tell(scripts: list["Script"], progress: Progress, step: int, total: int) -> set[int]:
+        previews = [_preview(step) if "preview" in script.words else None for script in scripts]
+        try:
+            stopped = progress(step, total, previews if any(previews) else None)
+        except Stopped:
+            if not all("ignore_stop" in script.words for script in scripts):
+                raise
+            return set()
+        return {row for row in stopped if "ignore_stop" not in scripts[row].words}
+
+    @staticmethod
+    def _pictures(request: Request, script: "Script") -> list[Output]:
+        seeds = [output_seed(request.inputs.seed, index) for index in range(request.inputs.n)]
+        return [
+            Output(index, "image/png", _picture(request, seed, int(script.words.number("big"))), seed)
+            for index, seed in enumerate(seeds)
+        ]
+
+    @staticmethod
+    def _texts(request: Request, script: "Script", emit: Emit) -> list[Output]:
+        per_output, count = script.steps(request.inputs.max_tokens), request.inputs.n
+        script.misbehave_after(0)
+        outputs = []
+        for index in range(count):
+            text = "x" * int(script.words.number("big"))
+            if text:
+                emit.delta(request, index, text)
+            for token in range(per_output):
+                script.wait()
+                if emit.stopped(request) and "ignore_stop" not in script.words:
+                    raise Stopped
+                piece = f" word{token}" if token else f"word{token}"
+                emit.delta(request, index, piece)
+                emit.progress(request, index * per_output + token + 1, count * per_output)
+                text += piece
+                script.misbehave_after(token + 1)
+            outputs.append(Output(index, "text/plain", text, output_seed(request.inputs.seed, index)))
+        return outputs
+
+
+class Words:
+    """The `key=value` and bare words of a prompt."""
+
+    def __init__(self, text: str) -> None:
+        self.values = {key: value for key, _, value in (word.partition("=") for word in text.split())}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
+
+    def number(self, key: str, default: float = 0) -> float:
+        return float(self.values.get(key, default))
+
+
+class Script:
+    """What one request's prompt says, and its log."""
+
+    def __init__(self, request: Request, batch: int) -> None:
+        self.request, self.batch = request, batch
+        self.words = Words(request.inputs.prompt)
+        self.well_behaved = "times" in self.words and self.runs_before() >= self.words.number("times")
+        self.note("started")
+
+    def steps(self, default: int) -> int:
+        return int(self.words.number("steps", default))
+
+    def wait(self) -> None:
+        time.sleep(self.words.number("sleep"))
+
+    def misbehave_after(self, step: int) -> None:
+        if self.well_behaved or step != self.words.number("at", 1):
+            return
+        failures = {"retryable": TransientEngineError, "fatal": EngineError, "bug": ZeroDivisionError}
+        if "fail" in self.words:
+            raise failures[self.words.values["fail"]]("the prompt says so")
+        if "oom" in self.words:
+            raise OutOfMemory("the prompt says so")
+        if "crash" in self.words:
+            os._exit(CRASH_STATUS)
+        if "segfault" in self.words:
+            ctypes.string_at(0)
+        if "gil" in self.words:
+            ctypes.PyDLL(None).usleep(int(self.words.number("gil") * 1e6))
+        while "hang" in self.words:
+            time.sleep(1)
+
+    def runs_before(self) -> int:
+        path = Path(self.words.values["log"])
+        return path.read_text().count('"started"') if path.exists() else 0
+
+    def note(self, event: str) -> None:
+        if "log" not in self.words:
+            return
+        line = {
+            "event": event,
+            "request": self.request.id,
+            "kind": self.request.kind,
+            "batch": self.batch,
+            "pid": os.getpid(),
+            "seconds": time.time(),
+        }
+        with Path(self.words.values["log"]).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _picture(request: Request, seed: int, big: int) -> Image.Image:
+    """One colour that seed and prompt choose; where `big` is asked, noise of that many bytes."""
+    digest = hashlib.sha256(f"{seed} {request.inputs.prompt}".encode()).digest()
+    if not big:
+        return Image.new("RGB", (request.inputs.width, request.inputs.height), tuple(digest[:3]))
+    side = math.isqrt(big // 3) + 1
+    noise = hashlib.shake_256(digest).digest(3 * side * side)
+    return Image.frombytes("RGB", (side, side), noise)
+
+
+def _preview(step: int) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (16, 16), (step % 256, 0, 0)).save(data, "WEBP")
+    return data.getvalue()
