@@ -46,7 +46,7 @@ class Output:
     """Which of the request's `n` outputs it is, from 0."""
     media_type: str
     """What `media.write` makes of it: image/png or text/plain."""
-    value: "Image | str | bytes"
+    value: "Image | str"
     seed: int
     role: str = "output"
     bucket: int = 1
