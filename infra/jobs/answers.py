@@ -1,0 +1,194 @@
+"""What goes into JobQueue's calls and comes out of them, besides the record itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from infra.jobs.record import Job, Status
+
+
+class LimitSettings(Protocol):
+    """The settings that limits are made from (infra.settings.Settings has them all)."""
+
+    @property
+    def lease_seconds(self) -> float: ...
+    @property
+    def max_queued_per_owner(self) -> int: ...
+    @property
+    def max_running_per_owner(self) -> int: ...
+    @property
+    def max_queued(self) -> int: ...
+    @property
+    def max_crashes(self) -> int: ...
+    @property
+    def max_losses(self) -> int: ...
+    @property
+    def idempotency_hours(self) -> float: ...
+    @property
+    def events_keep_seconds(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that the transitions obey. Every process of a deployment must be given the same ones."""
+
+    lease_seconds: float = 15.0
+    """Life of a lease, and of a worker's registration, after a heartbeat."""
+    max_queued_per_owner: int = 1000
+    max_running_per_owner: int = 0
+    """0: no limit."""
+    max_queued: int = 100_000
+    """In the whole system."""
+    max_crashes: int = 3
+    max_losses: int = 10
+    idempotency_hours: float = 24.0
+    events_keep_seconds: int = 3600
+
+    @classmethod
+    def from_settings(cls, settings: LimitSettings) -> "Limits":
+        return cls(
+            lease_seconds=settings.lease_seconds,
+            max_queued_per_owner=settings.max_queued_per_owner,
+            max_running_per_owner=settings.max_running_per_owner,
+            max_queued=settings.max_queued,
+            max_crashes=settings.max_crashes,
+            max_losses=settings.max_losses,
+            idempotency_hours=settings.idempotency_hours,
+            events_keep_seconds=settings.events_keep_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCard:
+    """What a worker tells of itself when it claims or beats."""
+
+    id: str
+    host: str
+    pid: int
+    device: str
+    queues: tuple[str, ...]
+    """Queues that it takes jobs from."""
+    models: tuple[str, ...]
+    """Names of all models that it could run; it is never given a job of another."""
+    warm: tuple[str, ...] = ()
+    """Those of them that are loaded now."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A live worker, as seen from outside."""
+
+    card: WorkerCard
+    parked: bool
+    """Idle, and waiting for a doorbell."""
+    jobs: tuple[str, ...]
+    """Jobs that it runs."""
+    since: int
+    """When it was first heard of, epoch ms."""
+    seen_at: int
+    """When it was last heard of, epoch ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which of an owner's jobs are meant; None means any."""
+
+    status: Status | None = None
+    kind: str | None = None
+    model: str | None = None
+
+    def as_args(self) -> Mapping[str, str | None]:
+        return {"status": self.status, "kind": self.kind, "model": self.model}
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    jobs: tuple[Job, ...]
+    """In the order given."""
+    replayed: bool
+    """The idempotency key was known: these are the jobs of the first request, as they stand now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    jobs: tuple[Job, ...]
+    """Newest first. May be shorter than asked for when filters left many out."""
+    next_cursor: str | None
+    """Give it to the next call; None at the end."""
+
+
+class Beat(StrEnum):
+    """What a worker is told about an attempt that it holds."""
+
+    OK = "ok"
+    CANCEL = "cancel"
+    """Stop it, then requeue with outcome cancelled."""
+    TIMED_OUT = "timed_out"
+    """Its deadline passed: stop it, then requeue with outcome timed_out."""
+    LOST = "lost"
+    """The attempt is not this worker's any more: stop it and forget it."""
+
+
+class Committed(StrEnum):
+    OK = "ok"
+    """The result counts (also when it had been committed before)."""
+    CANCELLED = "cancelled"
+    """A cancel request came first: the job is cancelled and the files count for nothing."""
+    FENCED = "fenced"
+    """The attempt had already ended, or lost its lease to another: the files count for nothing."""
+
+
+class Requeued(StrEnum):
+    QUEUED = "queued"
+    """It will run again."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    FENCED = "fenced"
+    """The attempt had already ended; nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one look at the clocks did."""
+
+    grace: bool
+    """The last tick was too long ago, or the clock went back: all leases were renewed, none was taken."""
+    lost: tuple[str, ...] = ()
+    """Jobs whose lease had expired."""
+    due: int = 0
+    """Delayed jobs that are ready now."""
+    overdue: tuple[str, ...] = ()
+    """Jobs whose deadline passed: failed, or, if running, told to stop."""
+    workers_gone: tuple[str, ...] = ()
+    """Workers that were not heard of for a lease's life."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    name: str
+    ready: int
+    """Could be claimed now."""
+    delayed: int
+    """Pause after a failure."""
+    waiting: int
+    """For other jobs."""
+    running: int
+    oldest_wait_seconds: float
+    """How long the oldest ready job has been ready; 0 when none is."""
+    succeeded: int
+    failed: int
+    cancelled: int
+    """Jobs that ended so, ever."""
+    device_seconds: float
+    """Estimated cost of all that was claimed, ever."""
+    workers: int
+    """Live workers that serve this queue."""
+    parked: int
+    """Idle ones of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerUsage:
+    queued: int
+    running: int
