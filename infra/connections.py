@@ -18,7 +18,6 @@ Durability = Literal["always", "waitaof", "fast"]
 OLDEST_SERVER = (6, 2)
 SCHEMES = ("redis://", "rediss://", "unix://")
 RETRY_PAUSE = 0.05  # seconds
-MOST_CONNECTIONS = 100  # of one client; the next caller waits half a timeout for one to come back
 
 # Error replies of a server that is there but cannot serve now: disk or memory full, failover, long script. By
 # class where redis-py has one (it cuts the reply's first word off), by word for the rest and within scripts.
@@ -27,20 +26,27 @@ BUSY_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|OOM|READONLY|BUSY)\b")
 
 
 def connect(
-    url: str, *, timeout: float = 1.0, retries: int = 1, decode: bool = True, name: str = "atelier"
+    url: str,
+    *,
+    timeout: float = 1.0,
+    retries: int = 1,
+    decode: bool = True,
+    name: str = "atelier",
+    max_connections: int = 50,
 ) -> redis.Redis:
     """A client of `url` that answers or raises within (retries + 1) × timeout seconds. Opens nothing yet.
 
     redis-py's own defaults (10 retries of 5 s) are far longer than the 3 s in which the API answers 503. A
     retried command may run twice, so every script must be idempotent. `decode` gives str instead of bytes;
-    `name` is shown by CLIENT LIST.
+    `name` is shown by CLIENT LIST. Threads and greenlets share at most `max_connections`; the next caller waits
+    half a timeout for one to come back.
     """
     if not url.startswith(SCHEMES):
         raise BadSetting(f"The URL of a state server or broker starts with one of {', '.join(SCHEMES)}.")
     try:
         pool = redis.BlockingConnectionPool.from_url(
             url,
-            max_connections=MOST_CONNECTIONS,
+            max_connections=max_connections,
             timeout=timeout / 2,
             socket_timeout=timeout,
             socket_connect_timeout=timeout / 2,  # redis-py tries this twice within one retry of a command
@@ -100,7 +106,8 @@ def check_durable(client: redis.Redis, durability: Literal["safe", "fast"] = "sa
         return "waitaof"
     raise NotDurable(
         "The state server does not fsync every write (`appendfsync always`, `no-appendfsync-on-rewrite no`)"
-        " and is too old for WAITAOF. Set these on it, or ATELIER_DURABILITY=fast to accept the loss of a second."
+        " and is too old for WAITAOF. Set these on it, or ATELIER_DURABILITY=fast to accept the loss of a"
+        " second."
     )
 
 
@@ -108,8 +115,8 @@ def _refuse_eviction(client: redis.Redis) -> None:
     memory = client.info("memory")
     if int(memory["maxmemory"]) and memory["maxmemory_policy"] != "noeviction":
         raise NotDurable(
-            f"The state server evicts keys when its memory is full ({memory['maxmemory_policy']}), which would"
-            " lose jobs. Set `maxmemory-policy noeviction` on it, or ATELIER_DURABILITY=fast."
+            f"The state server evicts keys when its memory is full ({memory['maxmemory_policy']}), which"
+            " would lose jobs. Set `maxmemory-policy noeviction` on it, or ATELIER_DURABILITY=fast."
         )
 
 

@@ -37,8 +37,8 @@ class Settings(BaseModel):
     broker_url: str = Field(
         "",
         repr=False,
-        description="Server for doorbells and live progress; may lose everything. Empty: the state server too,"
-        " or the embedded one.",
+        description="Server for doorbells and live progress; may lose everything. Empty: the state"
+        " server too, or the embedded one.",
     )
     storage_url: str = Field(
         "",
@@ -64,7 +64,9 @@ class Settings(BaseModel):
 
     # The API server
     host: str = Field(
-        "127.0.0.1", description="Address that the API listens on. Beyond loopback it needs a key."
+        "127.0.0.1",
+        description="Address that the API, or a worker's `/metrics`, listens on. Beyond loopback the"
+        " API needs a key.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 takes a free one.")
     bootstrap_key_file: Path | None = Field(
@@ -79,10 +81,13 @@ class Settings(BaseModel):
     )
     max_body_bytes: int = Field(MIB, ge=1024, description="Longest JSON request body, in bytes.")
     max_upload_bytes: int = Field(64 * MIB, ge=1024, description="Largest uploaded file, in bytes.")
+    max_stored_upload_bytes_per_owner: int = Field(
+        GIB, ge=1024, description="Bytes of uploads that one owner may have stored; past it 429."
+    )
     scraper_key: str = Field(
         "",
         repr=False,
-        description="Bearer token that may read `/metrics` from beyond loopback. Empty: nobody may.",
+        description="Bearer token that may read `/metrics` from beyond loopback. Empty: none may.",
     )
 
     # Workers
@@ -91,7 +96,7 @@ class Settings(BaseModel):
     )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda:N`, or `all` for one worker on each GPU.")
     worker_metrics_port: int = Field(
-        0, ge=0, le=65535, description="Port of a worker's own `/metrics`, on loopback; 0 turns it off."
+        0, ge=0, le=65535, description="Port of a worker's own `/metrics`; 0 turns it off."
     )
     model_cache: int = Field(2, ge=1, description="Models that an engine keeps loaded.")
     lease_seconds: float = Field(
@@ -112,6 +117,18 @@ class Settings(BaseModel):
     )
     drain_seconds: float = Field(
         30.0, ge=0, description="After SIGTERM a worker finishes its job within this time, or gives it back."
+    )
+    stop_grace_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time in which the engine obeys a stop (cancel, lost lease, end of the drain) before the"
+        " worker kills it and starts another.",
+    )
+    commit_patience_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="How long a worker with finished results tries to commit them while the state server is"
+        " away.",
     )
     load_timeout_seconds: float = Field(600.0, gt=0, description="Longest time to load a model.")
     step_timeout_seconds: float = Field(
