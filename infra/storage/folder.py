@@ -1,0 +1,341 @@
+"""Objects as files under one folder, for one machine (or a shared file system that keeps POSIX rename).
+
+Every path is walked from the root's descriptor with O_NOFOLLOW, one segment at a time, so a symbolic link
+inside the folder is never followed, whoever put it there and whenever. Dotted names are the storage's own:
+`.<name>.<random>.part` is a put on its way, `.<name>.type` a media type that the name's ending does not tell.
+"""
+
+import errno
+import os
+import secrets
+import stat as modes
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from infra.errors import BadKey, InfraError, ObjectNotFound, StorageFull, StorageUnavailable
+from infra.storage.base import CHUNK_BYTES, Reader, Stat, Stored, check_range
+from infra.storage.keys import check_key, check_prefix
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+OLD_FILE = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # NONBLOCK: a FIFO must not hang a reader
+PART, TYPE = ".part", ".type"
+UNKNOWN = "application/octet-stream"
+MEDIA_TYPES = {
+    ".flac": "audio/flac",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".mid": "audio/midi",
+    ".mp4": "video/mp4",
+    ".ogg": "audio/ogg",
+    ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
+    ".wav": "audio/wav",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+}
+
+
+class FolderStorage:
+    """The folder storage; see `Storage` for what each call promises."""
+
+    def __init__(self, root: Path) -> None:
+        """Use `root`, which is made when it is missing, for its owner's eyes only."""
+        self.root = root
+        with _translated(str(root)):
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def put(self, key: str, source: Path | bytes, media_type: str) -> Stored:
+        *folders, name = check_key(key).split("/")
+        for last in (False, False, False, True):
+            try:
+                with (
+                    _opened(source) as chunks,
+                    _translated(key),
+                    self._folder(folders, create=True) as folder,
+                ):
+                    size, digest = _write(folder, name, chunks, media_type)
+                    return Stored(key, size, digest)
+            except _FolderVanished:  # a delete took the emptied folder away under us; make it again
+                if last:
+                    raise
+        raise AssertionError("the last round returns or raises")
+
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Reader:
+        check_range(start, end)
+        with _translated(key):
+            file = self._open(key)
+            try:
+                file.seek(start)
+            except BaseException:
+                file.close()
+                raise
+        return _FileReader(key, file, None if end is None else end - start + 1)
+
+    def read(self, key: str) -> bytes:
+        with self.open(key) as chunks:
+            return b"".join(chunks)
+
+    def stat(self, key: str) -> Stat:
+        *folders, name = check_key(key).split("/")
+        with _translated(key), self._folder(folders) as folder:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not modes.S_ISREG(found.st_mode):
+                raise ObjectNotFound(f"no object {key}")
+            return Stat(found.st_size, _media_type(folder, name), found.st_mtime_ns // 1_000_000)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        for path, folder, name in self._walk(check_prefix(prefix)):
+            del folder
+            if not name.startswith("."):
+                yield path + name
+
+    def delete(self, key: str) -> None:
+        *folders, name = check_key(key).split("/")
+        with suppress(ObjectNotFound), _translated(key):
+            with self._folder(folders) as folder:
+                _unlink(folder, name)
+                os.fsync(folder)
+            self._prune(folders)
+
+    def delete_prefix(self, prefix: str) -> int:
+        if not check_prefix(prefix):
+            raise BadKey("refusing to delete everything: the prefix is empty")
+        count = 0
+        for key in list(self.list(prefix)):
+            self.delete(key)
+            count += 1
+        with suppress(ObjectNotFound), _translated(prefix):
+            self._prune(prefix[:-1].split("/"))
+        return count
+
+    def sweep(self, older_than_seconds: float) -> int:
+        oldest = time.time() - older_than_seconds
+        count = 0
+        for path, folder, name in self._walk(""):
+            if name.startswith(".") and name.endswith(PART):
+                with suppress(ObjectNotFound), _translated(path + name):
+                    if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < oldest:
+                        os.unlink(name, dir_fd=folder)
+                        count += 1
+        return count
+
+    def sign(self, key: str, seconds: int, filename: str) -> str | None:
+        return None
+
+    def check(self) -> None:
+        with _translated(str(self.root)), self._folder([]) as root:
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=root):
+                raise StorageUnavailable(f"the folder {self.root} cannot be written to")
+
+    @contextmanager
+    def _folder(self, folders: Sequence[str], *, create: bool = False) -> Iterator[int]:
+        """Descriptor of a folder under the root, opened segment by segment."""
+        try:
+            here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StorageUnavailable(f"the folder {self.root} is away: {error.strerror}") from error
+        try:
+            for name in folders:
+                below = _enter(here, name, create)
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
+
+    def _open(self, key: str) -> BinaryIO:
+        *folders, name = check_key(key).split("/")
+        with self._folder(folders) as folder:
+            file = os.fdopen(os.open(name, OLD_FILE, dir_fd=folder), "rb", buffering=0)
+        if not modes.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise ObjectNotFound(f"no object {key}")
+        return file
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, int, str]]:
+        """(prefix, folder descriptor, name) of each plain file below; leaves out what vanishes meanwhile."""
+        folders = prefix[:-1].split("/") if prefix else []
+        with suppress(ObjectNotFound), _translated(prefix), self._folder(folders) as folder:
+            with os.scandir(folder) as entries:
+                found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            for name, is_folder in found:
+                if is_folder:
+                    yield from self._walk(f"{prefix}{name}/")
+                elif modes.S_ISREG(_mode(folder, name)):
+                    yield prefix, folder, name
+
+    def _prune(self, folders: Sequence[str]) -> None:
+        """Remove the folder and its parents for as long as they are empty."""
+        for depth in range(len(folders), 0, -1):
+            with self._folder(folders[: depth - 1]) as parent:
+                try:
+                    os.rmdir(folders[depth - 1], dir_fd=parent)
+                except OSError as error:
+                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                        return
+                    raise
+
+
+class _FolderVanished(InfraError):
+    """A folder was removed while something was being put into it."""
+
+
+class _FileReader:
+    """At most `left` bytes of a file from where it stands; None: all of them."""
+
+    def __init__(self, key: str, file: BinaryIO, left: int | None) -> None:
+        self.key = key
+        self.file = file
+        self.left = left
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        wanted = CHUNK_BYTES if self.left is None else min(CHUNK_BYTES, self.left)
+        with _translated(self.key):
+            chunk = self.file.read(wanted) if wanted else b""
+        if not chunk:
+            self.close()
+            raise StopIteration
+        if self.left is not None:
+            self.left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self.left = 0
+        self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _enter(parent: int, name: str, create: bool) -> int:
+    """Descriptor of the folder `name` in `parent`; made, and made durable, if asked."""
+    if not create:
+        return os.open(name, DIRECTORY, dir_fd=parent)
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent)
+        os.fsync(parent)  # also when it was there: its maker may not have come so far yet
+        return os.open(name, DIRECTORY, dir_fd=parent)
+    except FileNotFoundError as error:
+        raise _FolderVanished from error
+
+
+def _write(folder: int, name: str, chunks: Iterable[bytes], media_type: str) -> tuple[int, str]:
+    """Write beside the final name, make it durable, then move it there: (bytes, sha256 as hex)."""
+    part = f".{name}.{secrets.token_hex(8)}{PART}"
+    try:
+        size, digest = _write_new(folder, part, chunks)
+        _note_media_type(folder, name, media_type)
+        os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to tell; a part left behind is swept later
+            os.unlink(part, dir_fd=folder)
+        raise
+    os.fsync(folder)
+    return size, digest
+
+
+def _write_new(folder: int, name: str, chunks: Iterable[bytes]) -> tuple[int, str]:
+    """A new, fsynced file: (bytes, sha256 as hex)."""
+    try:
+        descriptor = os.open(name, NEW_FILE, 0o600, dir_fd=folder)
+    except FileNotFoundError as error:
+        raise _FolderVanished from error
+    size, digest = 0, sha256()
+    with os.fdopen(descriptor, "wb", buffering=0):
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+            _write_all(descriptor, chunk)
+        os.fsync(descriptor)
+    return size, digest.hexdigest()
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[Iterable[bytes]]:
+    """The source in chunks. A source that cannot be opened is the caller's error, so it is not translated."""
+    if isinstance(source, bytes):
+        yield (source,)
+        return
+    with source.open("rb") as file:
+        yield iter(partial(file.read, CHUNK_BYTES), b"")
+
+
+def _note_media_type(folder: int, name: str, media_type: str) -> None:
+    """Keep a media type that the name does not tell. It is in place before the object is seen."""
+    note = f".{name}{TYPE}"
+    if media_type == _told_by(name):
+        with suppress(FileNotFoundError):
+            os.unlink(note, dir_fd=folder)
+        return
+    part = f".{name}.{secrets.token_hex(8)}{PART}"
+    _write_new(folder, part, (media_type.encode(),))
+    os.rename(part, note, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _media_type(folder: int, name: str) -> str:
+    try:
+        descriptor = os.open(f".{name}{TYPE}", OLD_FILE, dir_fd=folder)
+    except FileNotFoundError:
+        return _told_by(name)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(256).decode()
+
+
+def _told_by(name: str) -> str:
+    return MEDIA_TYPES.get(os.path.splitext(name)[1], UNKNOWN)
+
+
+def _unlink(folder: int, name: str) -> None:
+    for victim in (name, f".{name}{TYPE}"):
+        with suppress(FileNotFoundError):
+            os.unlink(victim, dir_fd=folder)
+
+
+def _mode(folder: int, name: str) -> int:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return 0
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Errors of the file system as ours."""
+    try:
+        yield
+    except OSError as error:
+        raise _translation(error, what) from error
+
+
+def _translation(error: OSError, what: str) -> InfraError:
+    if error.errno == errno.ENOENT:
+        return ObjectNotFound(f"no object {what}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull(f"no room in the storage folder: {error.strerror}")
+    if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
+        return BadKey(f"{what}: a symbolic link, a file or a folder is in the way")
+    return StorageUnavailable(f"the storage folder failed: {error.strerror}")
