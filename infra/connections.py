@@ -38,8 +38,8 @@ def connect(
 
     redis-py's own defaults (10 retries of 5 s) are far longer than the 3 s in which the API answers 503. A
     retried command may run twice, so every script must be idempotent. `decode` gives str instead of bytes;
-    `name` is shown by CLIENT LIST. Threads and greenlets share at most `max_connections`; the next caller waits
-    half a timeout for one to come back.
+    `name` is shown by CLIENT LIST. Threads and greenlets share at most `max_connections`; one more waits for
+    half a timeout.
     """
     if not url.startswith(SCHEMES):
         raise BadSetting(f"The URL of a state server or broker starts with one of {', '.join(SCHEMES)}.")

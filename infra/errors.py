@@ -75,6 +75,11 @@ class BadSetting(InfraError):
 class HomeInUse(InfraError):
     """Another process already serves this home folder."""  # refuses to start
 
+    def __init__(self, pid: int | None, url: str) -> None:
+        super().__init__(f"Already running at {url or 'an unknown address'} (pid {pid or 'unknown'}).")
+        self.pid = pid
+        self.url = url
+
 
 class ServerStartError(InfraError):
     """An embedded server did not start."""  # refuses to start
