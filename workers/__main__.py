@@ -1,0 +1,38 @@
+"""`python -m workers [--queues a,b] [--device auto|cpu|cuda:N|all|A,B]`: one worker, or one for each
+device.
+"""
+
+import argparse
+import sys
+
+from infra.errors import InfraError
+from infra.logs import configure
+from infra.settings import Settings, load_settings
+from workers.devices import devices_for
+from workers.fleet import Fleet
+from workers.worker import run_worker
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until SIGTERM; the exit code."""
+    try:
+        settings = _settings(argv)
+        configure(settings, process="worker")
+        devices = devices_for(settings.device)
+        return run_worker(settings, devices[0]) if len(devices) == 1 else Fleet(settings, devices).run()
+    except InfraError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _settings(argv: list[str] | None) -> Settings:
+    """The environment's settings, under what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("--queues", help="queues to serve, separated by commas")
+    parser.add_argument("--device", help="auto, cpu, cuda:N, all, or several with commas")
+    given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+    return load_settings().model_copy(update=given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

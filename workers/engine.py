@@ -1,0 +1,117 @@
+"""The engine: the child process that owns the device. `python -m workers.engine`, started by
+`engine_client.Engine`.
+
+It loads models, runs requests and encodes what they make into files. It may hang, crash or be killed at any
+moment: everything that must survive is the parent's. It ends as soon as its pipe closes, even in the midst
+of a computation.
+"""
+
+import argparse
+import ctypes
+import faulthandler
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+
+from workers.engine_cache import PipelineCache
+from workers.engine_run import Runner
+from workers.messages import Message, PipeClosed, Receiver, Sender
+
+PR_SET_PDEATHSIG = 1
+ORPHANED = 3
+"""Exit code of an engine whose parent is gone."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve the parent's orders until it closes the pipe."""
+    options = _parse(argv)
+    _die_with(options.parent)
+    _leave_signals_to_parent()
+    faulthandler.enable()  # SIGABRT, by which a hung engine is ended, prints where every thread was
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core of an engine is as large as the model
+    sender = Sender(options.write)
+    inbox = Inbox(Receiver(options.read))
+    inbox.start()
+    runner = Runner(sender, inbox.stopped, PipelineCache(options.device, options.cache))
+    try:
+        _open(options.device)
+        sender.send("ready", pid=os.getpid())
+        while True:
+            runner.run(inbox.next())
+    except PipeClosed:
+        return ORPHANED
+
+
+class Inbox(threading.Thread):
+    """Reads the parent's orders: keeps runs for the main thread, notes stops at once, ends the process at
+    the end.
+
+    The end is `os._exit`, since the main thread may be in the midst of a computation that hears nothing.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(name="inbox", daemon=True)
+        self._receiver = receiver
+        self._runs: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._stopped: set[str] = set()
+
+    def run(self) -> None:
+        try:
+            for message in self._receiver:
+                if message["is"] == "stop":
+                    self._stopped.add(message["request"])
+                else:
+                    self._runs.put(message)
+        finally:
+            os._exit(ORPHANED)
+
+    def next(self) -> Message:
+        """The next run; waits for it. What was stopped before it is forgotten."""
+        message = self._runs.get()
+        self._stopped.intersection_update(request["request"] for request in message["requests"])
+        return message
+
+    def stopped(self, request: str) -> bool:
+        """Whether the parent wants this request to end."""
+        return request in self._stopped
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m workers.engine", description=__doc__)
+    parser.add_argument("--parent", type=int, required=True, help="pid of the worker")
+    parser.add_argument("--read", type=int, required=True, help="descriptor of the pipe from the worker")
+    parser.add_argument("--write", type=int, required=True, help="descriptor of the pipe to the worker")
+    parser.add_argument("--device", required=True, help="cpu or cuda:N")
+    parser.add_argument("--cache", type=int, required=True, help="models to keep loaded")
+    return parser.parse_args(argv)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends: the pipe cannot reach code that holds the
+    GIL.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        sys.exit(ORPHANED)
+
+
+def _open(device: str) -> None:
+    """Touch a GPU before any job is claimed for it, so that a broken driver costs no job an attempt."""
+    if device != "cpu":
+        import torch
+
+        torch.empty(1, device=device)
+
+
+def _leave_signals_to_parent() -> None:
+    """Ctrl-C and a service manager's SIGTERM reach the whole group, but it is the parent that drains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

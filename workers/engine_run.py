@@ -1,0 +1,216 @@
+"""One run inside the engine: from the parent's order to files in the requests' folders."""
+
+import base64
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import media
+from pipelines.base import Output, Request
+from pipelines.errors import EngineError, OutOfMemory, PipelineError, Stopped, TransientEngineError
+from pipelines.kinds import parse_inputs
+from pipelines.models import Model
+from workers.engine_cache import PipelineCache
+from workers.messages import Message, PipeClosed, Sender
+
+PROGRESS_SECONDS = 0.05
+"""Shortest time between two progress messages of a run: people see no more, and a fast model would fill the
+pipe.
+"""
+
+BROKEN_DEVICE = 4
+"""Exit code of an engine whose device context is past use."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request's files go, and what is written into them about their origin."""
+
+    folder: Path
+    provenance: dict[str, Any]
+
+
+class Runner:
+    """Carries out the parent's orders, one after the other, in the main thread."""
+
+    def __init__(self, sender: Sender, stopped: Callable[[str], bool], cache: PipelineCache) -> None:
+        self._sender = sender
+        self._stopped = stopped
+        self._cache = cache
+
+    def run(self, order: Message) -> None:
+        """Run the order's requests and tell the parent how each ended; raises PipeClosed only."""
+        model = Model.model_validate(order["model"])
+        run = Run(self._sender, self._stopped, [_request(asked) for asked in order["requests"]])
+        run.places = {
+            asked["request"]: Place(Path(asked["folder"]), asked["provenance"]) for asked in order["requests"]
+        }
+        try:
+            self._run(model, run)
+        except PipeClosed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a family may raise anything; it is told and logged
+            self._note(model, error)
+            run.fail_rest(translate(error))
+            if breaks_device(error):
+                sys.exit(BROKEN_DEVICE)
+        self._sender.send("finished", warm=self._cache.names)
+
+    def _note(self, model: Model, error: Exception) -> None:
+        """Print an error for the log; after an unexpected one the pipeline may be in disorder, and goes."""
+        if isinstance(error, PipelineError):
+            print(f"{type(error).__name__}: {error}", flush=True)
+            return
+        traceback.print_exception(error)
+        self._cache.drop(model.name)
+
+    def _run(self, model: Model, run: "Run") -> None:
+        try:
+            self._run_once(model, run)
+        except Exception as error:
+            if not isinstance(translate(error), OutOfMemory) or run.has_spoken:
+                raise
+        else:
+            return
+        # Outside the handler, whose exception keeps the failed run's tensors alive.
+        self._cache.clear()
+        self._run_once(model, run)
+
+    def _run_once(self, model: Model, run: "Run") -> None:
+        try:
+            pipeline = self._cache.find(model) or self._load(model)
+            self._sender.send("started")
+            run.carry_out(pipeline)
+        except Stopped:
+            run.stop_rest()
+
+    def _load(self, model: Model) -> Any:
+        began = time.monotonic()
+        self._sender.send("loading", model=model.name)
+        pipeline = self._cache.load(model)
+        self._sender.send("loaded", model=model.name, seconds=round(time.monotonic() - began, 3))
+        return pipeline
+
+
+class Run:
+    """The requests of one order, and what the parent has been told of them. Also the `emit` of serving
+    families.
+    """
+
+    def __init__(self, sender: Sender, stopped: Callable[[str], bool], requests: list[Request]) -> None:
+        self.places: dict[str, Place] = {}
+        self.has_spoken = False
+        """Whether some text has been given away: then the run cannot be begun again unseen."""
+        self._sender = sender
+        self._is_stopped = stopped
+        self._open = {request.id: request for request in requests}
+        self._told_at = 0.0
+
+    def carry_out(self, pipeline: Any) -> None:
+        """Run the open requests on a pipeline. Raises Stopped when all were stopped, or what the family
+        raises.
+        """
+        requests = list(self._open.values())
+        if requests[0].kind in pipeline.capabilities.serves:
+            pipeline.serve(requests, self)
+            return
+        outputs = pipeline.run(requests, self._batch_progress(requests))
+        for request, made in zip(requests, outputs, strict=True):
+            if self.stopped(request):
+                self.failed(request, Stopped())
+            else:
+                self.done(request, made)
+
+    def _batch_progress(self, requests: Sequence[Request]) -> Callable[..., set[int]]:
+        def progress(step: int, total: int, previews: Sequence[bytes | None] | None = None) -> set[int]:
+            if self._is_due(step, total):
+                for request, preview in zip(requests, previews or [None] * len(requests), strict=True):
+                    self._tell_progress(request, step, total, preview)
+            rows = {row for row, request in enumerate(requests) if self.stopped(request)}
+            if len(rows) == len(requests):
+                raise Stopped
+            return rows
+
+        return progress
+
+    def _is_due(self, step: int, total: int) -> bool:
+        now = time.monotonic()
+        if step < total and now - self._told_at < PROGRESS_SECONDS:
+            return False
+        self._told_at = now
+        return True
+
+    def _tell_progress(self, request: Request, step: int, total: int, preview: bytes | None) -> None:
+        encoded = base64.b64encode(preview).decode() if preview else None
+        self._sender.send("progress", request=request.id, step=step, total=total, preview=encoded)
+
+    # What serving families call (pipelines.base.Emit)
+
+    def delta(self, request: Request, index: int, text: str) -> None:
+        self.has_spoken = True
+        self._sender.send("delta", request=request.id, index=index, text=text)
+
+    def progress(self, request: Request, step: int, total: int) -> None:
+        if self._is_due(step, total):
+            self._tell_progress(request, step, total, None)
+
+    def stopped(self, request: Request) -> bool:
+        return self._is_stopped(request.id)
+
+    def done(self, request: Request, outputs: list[Output]) -> None:
+        self._sender.send("encoding", request=request.id)
+        place = self.places[request.id]
+        files = [file for output in outputs for file in media.write(output, place.folder, place.provenance)]
+        del self._open[request.id]
+        self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])
+
+    def failed(self, request: Request, error: PipelineError) -> None:
+        del self._open[request.id]
+        if isinstance(error, Stopped):
+            self._sender.send("stopped", request=request.id)
+        else:
+            self._sender.send("failed", request=request.id, error=_error_as_json(error))
+
+    # What ends a run before its end
+
+    def stop_rest(self) -> None:
+        """Tell that all open requests were stopped."""
+        self.fail_rest(Stopped())
+
+    def fail_rest(self, error: PipelineError) -> None:
+        """Tell that all open requests have failed."""
+        for request in list(self._open.values()):
+            self.failed(request, error)
+
+
+def translate(error: Exception) -> PipelineError:
+    """Any exception of a family as one that can be told to users; its words stay in the log."""
+    if isinstance(error, PipelineError):
+        return error
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, unimported
+        return OutOfMemory()
+    if breaks_device(error):
+        return TransientEngineError("The device reported an error; the engine is started again.")
+    return EngineError(f"The model failed with an unexpected {type(error).__name__}.")
+
+
+def breaks_device(error: Exception) -> bool:
+    """Whether the device's context is past use after this error, so that only a new process helps."""
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
+def _request(asked: Message) -> Request:
+    files = {field: Path(path) for field, path in asked["files"].items()}
+    return Request(asked["request"], asked["kind"], parse_inputs(asked["kind"], asked["inputs"]), files)
+
+
+def _as_json(file: media.File) -> dict[str, Any]:
+    return {**asdict(file), "path": str(file.path)}
+
+
+def _error_as_json(error: PipelineError) -> dict[str, Any]:
+    return {"type": error.type, "title": error.title, "detail": error.detail, "retryable": error.retryable}

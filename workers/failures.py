@@ -1,0 +1,48 @@
+"""What an error means for the attempt in which it was raised."""
+
+from infra.errors import StateUnavailable, StorageUnavailable
+from infra.jobs.record import JobError, Outcome
+from infra.logs import get_logger
+from pipelines.errors import PipelineError
+from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
+from workers.engine_client import EngineDeaf, EngineDied, EngineHung
+from workers.errors import EngineCrashed, EngineSilent, StorageFailed, WorkerBroken, WorkerError
+
+log = get_logger()
+
+OUTCOMES = {
+    Stop.CANCELLED: Outcome.CANCELLED,
+    Stop.TIMED_OUT: Outcome.TIMED_OUT,
+    Stop.LOST: Outcome.LOST,
+    Stop.RELEASED: Outcome.RELEASED,
+}
+
+NOTHING_TO_TELL = Failure(Outcome.LOST)
+"""The attempt is over for the queue, or the queue cannot be reached: then the lease ends it."""
+
+
+def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
+    """The failure to note. What is unexpected is a bug of ours: logged, and retryable."""
+    match error:
+        case Interrupted():
+            failure = Failure(OUTCOMES[error.stop])
+        case EngineDeaf():
+            failure = Failure(OUTCOMES[attempt.stop or Stop.LOST])
+        case EngineDied():
+            failure = Failure(Outcome.CRASHED, _job_error(EngineCrashed(str(error))))
+        case EngineHung():
+            failure = Failure(Outcome.CRASHED, _job_error(EngineSilent(str(error))))
+        case PipelineError() | WorkerError():
+            failure = Failure(Outcome.FAILED, _job_error(error))
+        case StorageUnavailable():
+            failure = Failure(Outcome.FAILED, _job_error(StorageFailed()))
+        case StateUnavailable():
+            failure = NOTHING_TO_TELL
+        case _:
+            log.error("A step broke", action="attempt.broken", exc_info=error)
+            failure = Failure(Outcome.FAILED, _job_error(WorkerBroken(f"Unexpected {type(error).__name__}.")))
+    return failure
+
+
+def _job_error(error: PipelineError | WorkerError) -> JobError:
+    return JobError(type=error.type, title=error.title, detail=error.detail, retryable=error.retryable)

@@ -1,0 +1,84 @@
+"""Several workers on one machine, one for each device, each a process of its own: started, started again
+when one dies, and ended together. None outlives this process, however it ends: each is tethered to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from infra.embedded import tether
+from infra.logs import get_logger
+from infra.settings import Settings
+
+log = get_logger()
+
+LOOK_SECONDS = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a worker is started again
+STEADY_SECONDS = 60.0
+"""A worker that lived this long is started again after the first pause."""
+
+
+class Fleet:
+    """The workers of some devices; a device may stand in the list more than once."""
+
+    def __init__(self, settings: Settings, devices: list[str]) -> None:
+        self._members = [Member(settings, device, place) for place, device in enumerate(devices)]
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        """Keep the workers running until SIGTERM or SIGINT, then wait for their drains; the exit code."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        while not self._stopping.wait(LOOK_SECONDS):
+            for member in self._members:
+                member.keep_running()
+        return max(member.wait() for member in self._members)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+        for member in self._members:
+            member.drain()
+
+
+class Member:
+    """One worker of a fleet."""
+
+    def __init__(self, settings: Settings, device: str, place: int) -> None:
+        self._environ = {**os.environ, **settings.environ(), "ATELIER_DEVICE": device}
+        if settings.worker_metrics_port:
+            self._environ["ATELIER_WORKER_METRICS_PORT"] = str(settings.worker_metrics_port + place)
+        self._device = device
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = self._due = time.monotonic()
+        self._pause = FIRST_PAUSE
+
+    def keep_running(self) -> None:
+        """Start the worker if it is not running and its pause is over."""
+        if self._process is not None and self._process.poll() is not None:
+            self._note_end(self._process.returncode)
+        if self._process is None and time.monotonic() >= self._due:
+            self._start()
+
+    def drain(self) -> None:
+        """Ask it to end, or, the second time, to hurry."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended; 0 when it was not running."""
+        return abs(self._process.wait()) if self._process is not None else 0
+
+    def _start(self) -> None:
+        worker = [sys.executable, "-m", "workers", "--device", self._device]
+        self._process = tether.start(worker, env=self._environ)
+        self._started = time.monotonic()
+
+    def _note_end(self, code: int) -> None:
+        log.warning("A worker has died", action="fleet.worker_died", device=self._device, code=code)
+        now = time.monotonic()
+        steady = now - self._started > STEADY_SECONDS
+        self._pause = FIRST_PAUSE if steady else min(2 * self._pause, LONGEST_PAUSE)
+        self._process, self._due = None, now + self._pause

@@ -1,0 +1,164 @@
+"""The path of one job through a worker, as named steps over one record.
+
+    claim → look up → fetch inputs → run → store artifacts → write manifest → commit → settle → clean up
+
+The claim is the work loop's. A step that fails notes it on the attempt (`failure`), and the steps up to the
+commit then do nothing. `settle` tells the queue, which alone decides whether the job runs again.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from infra.errors import StateUnavailable
+from infra.jobs.answers import Committed
+from infra.jobs.queue import JobQueue
+from infra.jobs.record import Job, Outcome
+from infra.logs import get_logger
+from pipelines.kinds import parse_inputs
+from workers.attempt import Interrupted, LiveAttempt, Stop
+from workers.desk import Desk
+from workers.drain import Drain
+from workers.engine_client import Engine
+from workers.exchange import tell_deltas
+from workers.failures import NOTHING_TO_TELL, failure_of
+from workers.fetch import Fetcher
+from workers.orders import request_of, take
+from workers.patience import Answer, persist
+from workers.scratch import Scratch
+from workers.shelf import Shelf
+from workers.store import Store
+
+log = get_logger()
+
+Step = Callable[["Lifecycle", LiveAttempt], None]
+
+
+def step(work: Step) -> Step:
+    """Leave the step out once the attempt has failed or must end; note its error as the attempt's failure."""
+
+    @wraps(work)
+    def guarded(self: "Lifecycle", attempt: LiveAttempt) -> None:
+        if attempt.failure is not None:
+            return
+        try:
+            attempt.check()
+            work(self, attempt)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job gets an answer and the worker goes on
+            attempt.failure = failure_of(error, attempt)
+
+    return guarded
+
+
+class Lifecycle:
+    """Carries jobs out, one after the other, in the work loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        queue: JobQueue,
+        engine: Engine,
+        shelf: Shelf,
+        fetcher: Fetcher,
+        store: Store,
+        scratch: Scratch,
+        desk: Desk,
+        drain: Drain,
+        patience: float,
+    ) -> None:
+        """`patience`: seconds to go on telling the queue how an attempt ended, while it cannot be reached."""
+        self._queue = queue
+        self._engine = engine
+        self._shelf = shelf
+        self._fetcher = fetcher
+        self._store = store
+        self._scratch = scratch
+        self._desk = desk
+        self._drain = drain
+        self._patience = patience
+
+    def carry_out(self, job: Job, attempt_id: str) -> None:
+        """Bring a claimed job to the end of this attempt, whatever happens."""
+        with self._scratch.attempt(attempt_id) as folder:
+            attempt = LiveAttempt(job, attempt_id, folder, self._drain)
+            with self._desk.holding(attempt):
+                self.look_up(attempt)
+                self.fetch_inputs(attempt)
+                self.run(attempt)
+                self.store_artifacts(attempt)
+                self.write_manifest(attempt)
+                self.commit(attempt)
+                self.settle(attempt)
+            self.clean_up(attempt)
+
+    @step
+    def look_up(self, attempt: LiveAttempt) -> None:
+        """Find the model, and read the inputs back from the record."""
+        attempt.model = self._shelf.model(attempt.job.model)
+        attempt.inputs = parse_inputs(attempt.job.kind, attempt.job.inputs)
+
+    @step
+    def fetch_inputs(self, attempt: LiveAttempt) -> None:
+        """Fetch the files that the inputs refer to."""
+        for field, reference in attempt.inputs.files().items():
+            attempt.files[field] = self._fetcher.fetch(attempt, field, reference)
+
+    @step
+    def run(self, attempt: LiveAttempt) -> None:
+        """Have the engine load the model if need be, run it, and write files; follow its progress."""
+        model = attempt.model.model_dump(mode="json")
+        for message in self._engine.run(model, [request_of(attempt)], lambda: attempt.stop is not None):
+            take(attempt, message)
+
+    @step
+    def store_artifacts(self, attempt: LiveAttempt) -> None:
+        """Put every file where it will stay."""
+        attempt.enter("storing")
+        self._store.put_files(attempt)
+
+    @step
+    def write_manifest(self, attempt: LiveAttempt) -> None:
+        """Put the list of the files beside them, by whose digest readers will follow them."""
+        self._store.put_manifest(attempt)
+
+    @step
+    def commit(self, attempt: LiveAttempt) -> None:
+        """Make the files the job's result. The queue refuses when a cancel or another attempt came first."""
+        self._tell(lambda: tell_deltas(self._queue, attempt))
+        attempt.unanswered = True
+        answer = self._tell(
+            lambda: self._queue.commit(
+                attempt.job.id, attempt.id, attempt.manifest_key, attempt.manifest_sha256, attempt.artifacts
+            )
+        )
+        attempt.unanswered = False
+        if answer is not Committed.OK:
+            attempt.failure = NOTHING_TO_TELL
+
+    def settle(self, attempt: LiveAttempt) -> None:
+        """Tell the queue of a failure. If it cannot be told, the lease expires and the job runs again."""
+        failure = attempt.failure
+        if failure is None or failure.outcome is Outcome.LOST:
+            return
+        try:
+            self._tell(lambda: tell_deltas(self._queue, attempt))
+            self._tell(
+                lambda: self._queue.requeue(attempt.job.id, attempt.id, failure.outcome, failure.error)
+            )
+        except (StateUnavailable, Interrupted) as error:
+            log.error("The end of an attempt could not be told", action="attempt.untold", error=str(error))
+
+    def clean_up(self, attempt: LiveAttempt) -> None:
+        """Remove what an attempt without a result has stored, and log how it ended."""
+        if attempt.failure is not None and attempt.made and not attempt.unanswered:
+            self._store.drop(attempt)
+        log.info("An attempt has ended", action="attempt.ended", **attempt.summary())
+
+    def _tell(self, call: Callable[[], Answer]) -> Answer:
+        """The queue's answer, waited for while the state server is away; Interrupted when the drain is
+        over.
+        """
+        return persist(call, self._patience, self._check_drain)
+
+    def _check_drain(self) -> None:
+        if self._drain.over:
+            raise Interrupted(Stop.RELEASED)

@@ -1,0 +1,74 @@
+"""The work loop: claim, carry out, and rest when there is nothing to do. One thread does all of a worker's
+jobs.
+"""
+
+import threading
+from collections.abc import Callable
+
+from infra.errors import StateUnavailable
+from infra.jobs.answers import WorkerCard
+from infra.jobs.queue import JobQueue
+from infra.jobs.record import new_attempt_id
+from infra.logs import get_logger
+from workers.bell import Bell
+from workers.drain import Drain
+from workers.engine_client import Engine, EngineFailure
+from workers.lifecycle import Lifecycle
+
+log = get_logger()
+
+LONGEST_PAUSE = 5.0  # seconds between two tries to claim, or to start an engine, that fail
+
+
+class WorkLoop(threading.Thread):
+    """Runs until the drain begins. It claims at start, after each job, when the bell rings, and every
+    `seconds`.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: JobQueue,
+        engine: Engine,
+        lifecycle: Lifecycle,
+        card: Callable[[], WorkerCard],
+        bell: Bell,
+        drain: Drain,
+        seconds: float,
+    ) -> None:
+        super().__init__(name="work")
+        self._queue = queue
+        self._engine = engine
+        self._lifecycle = lifecycle
+        self._card = card
+        self._bell = bell
+        self._drain = drain
+        self._seconds = seconds
+        self._pause = seconds
+        self._attempt_id = new_attempt_id()
+
+    def run(self) -> None:
+        try:
+            while not self._drain.begun:
+                if not self._work():
+                    self._bell.rest(self._pause)
+        finally:
+            self._engine.close()
+            self._bell.close()
+            self._drain.begin()  # after a bug, too: then the process ends and is started again
+
+    def _work(self) -> bool:
+        """Do one job; False when there is none, or a claim is not possible now."""
+        try:
+            self._engine.ensure()  # before the claim: a worker whose engine does not start takes no job
+            job = self._queue.claim(self._card(), self._attempt_id)
+        except (StateUnavailable, EngineFailure) as error:
+            log.warning("This worker cannot claim now", action="claim.failed", error=str(error))
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            return False  # the attempt id stays: a claim whose answer was lost gives the same job again
+        self._pause = self._seconds
+        if job is None:
+            return False
+        attempt_id, self._attempt_id = self._attempt_id, new_attempt_id()
+        self._lifecycle.carry_out(job, attempt_id)
+        return True

@@ -1,0 +1,99 @@
+"""What a worker and its engine say to each other: one JSON object a line, over two pipes of their own.
+
+Every message has `v`, the schema number, and `is`, its name. Both ends come from one release, so another
+number means a mixed installation and ends the engine. A message of the engine about one request has
+`request`, the attempt's id.
+
+From the worker:
+  run       model {name, family, weights, dtype, …}, requests [{request, kind, inputs, files, folder,
+  provenance}] stop      request: end it at the next step
+From the engine:
+  ready     the engine has started and its device answers: pid
+  loading   model: it is not in the cache and is being loaded
+  loaded    model, seconds
+  started   the requests run now
+  progress  request, step, total, stage, preview? {media_type, base64}
+  delta     request, index, text: more of output `index`
+  encoding  request: it has run; its outputs are being written as files
+  done      request, files [as pipelines.media.File]: all are in the request's folder
+  stopped   request: ended because of `stop`
+  failed    request, error {type, title, detail, retryable}
+  finished  the run is over, all its requests told; warm [names of loaded models, last used last]
+"""
+
+import json
+import os
+import select
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+SCHEMA = 1
+CHUNK = 1 << 16  # bytes; a pipe's usual capacity
+
+Message = dict[str, Any]
+
+
+class PipeClosed(Exception):
+    """The other end of the pipe is gone."""
+
+
+class Sender:
+    """Writes messages to a pipe; safe from several threads."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def send(self, name: str, **fields: Any) -> None:
+        """Write one message; PipeClosed when nobody reads any more."""
+        line = memoryview(json.dumps({"v": SCHEMA, "is": name, **fields}).encode() + b"\n")
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+            except OSError as error:
+                raise PipeClosed(str(error)) from error
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class Receiver:
+    """Reads messages from a pipe; for one thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+
+    def receive(self, timeout: float | None = None) -> Message | None:
+        """The next message; None when none came within `timeout` seconds. PipeClosed at the end."""
+        while b"\n" not in self._rest:
+            if not select.select([self._descriptor], [], [], timeout)[0]:
+                return None
+            chunk = os.read(self._descriptor, CHUNK)
+            if not chunk:
+                raise PipeClosed("the other end closed the pipe")
+            self._rest += chunk
+        line, self._rest = self._rest.split(b"\n", 1)
+        return _parse(line)
+
+    def __iter__(self) -> Iterator[Message]:
+        """Every message until the pipe closes."""
+        try:
+            while (message := self.receive()) is not None:
+                yield message
+        except PipeClosed:
+            return
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _parse(line: bytes) -> Message:
+    message: Message = json.loads(line)
+    if message.get("v") != SCHEMA:
+        raise ValueError(
+            f"message of schema {message.get('v')!r}, this is {SCHEMA}: worker and engine differ"
+        )
+    return message

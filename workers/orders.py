@@ -1,0 +1,71 @@
+"""What the engine is told about an attempt, and what the worker makes of the engine's answers."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from infra.jobs.record import JobError, Outcome
+from pipelines.media import File
+from workers.attempt import Failure, LiveAttempt
+from workers.messages import Message
+
+
+def request_of(attempt: LiveAttempt) -> dict[str, Any]:
+    """The attempt as one request of a `run` message."""
+    folder = attempt.folder / "made"
+    folder.mkdir()
+    return {
+        "request": attempt.id,
+        "kind": attempt.job.kind,
+        "inputs": attempt.job.inputs,
+        "files": {field: str(path) for field, path in attempt.files.items()},
+        "folder": str(folder),
+        "provenance": provenance(attempt),
+    }
+
+
+def provenance(attempt: LiveAttempt) -> dict[str, Any]:
+    """What a picture's metadata says of its origin; the file's own seed is added where it is written."""
+    model = attempt.model
+    plain = {
+        name: value for name, value in attempt.job.inputs.items() if isinstance(value, str | int | float)
+    }
+    plain.pop("seed", None)
+    return {
+        **plain,
+        "kind": attempt.job.kind,
+        "model": model.name,
+        "revision": model.revision,
+        "job": attempt.job.id,
+    }
+
+
+def take(attempt: LiveAttempt, message: Message) -> None:
+    """Note on the attempt what a message of the engine says about it."""
+    if (handler := HANDLERS.get(message["is"])) is not None:
+        handler(attempt, message)
+
+
+def _progress(attempt: LiveAttempt, message: Message) -> None:
+    preview = message["preview"]
+    attempt.advance(message["step"], message["total"], base64.b64decode(preview) if preview else None)
+
+
+def _done(attempt: LiveAttempt, message: Message) -> None:
+    attempt.made = [File(**{**file, "path": Path(file["path"])}) for file in message["files"]]
+
+
+def _failed(attempt: LiveAttempt, message: Message) -> None:
+    attempt.failure = Failure(Outcome.FAILED, JobError(**message["error"]))
+
+
+HANDLERS: dict[str, Callable[[LiveAttempt, Message], None]] = {
+    "loading": lambda attempt, _: attempt.enter("loading"),
+    "started": lambda attempt, _: attempt.enter("running"),
+    "progress": _progress,
+    "delta": lambda attempt, message: attempt.write(message["index"], message["text"]),
+    "encoding": lambda attempt, _: attempt.enter("encoding"),
+    "done": _done,
+    "failed": _failed,
+}

@@ -1,0 +1,92 @@
+"""The models that this worker can run: rows of the catalog for its queues, whose family and weights are
+here.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.jobs.answers import WorkerCard
+from infra.logs import get_logger
+from infra.settings import Settings
+from pipelines.base import family_names
+from pipelines.catalog import BUILT_IN, Catalog
+from pipelines.errors import ModelUnavailable
+from pipelines.models import Model
+
+log = get_logger()
+
+
+class Shelf:
+    """Follows the catalog's files: a model that is added while the worker runs is served from then on."""
+
+    def __init__(self, files: Sequence[Path], queues: Sequence[str]) -> None:
+        self._files = files
+        self._queues = frozenset(queues)
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, ...] = ()
+        self._models: dict[str, Model] = {}
+
+    def models(self) -> dict[str, Model]:
+        """The models by name, as the files say now."""
+        with self._lock:
+            if (stamp := self._stamp_now()) != self._stamp:
+                self._stamp = stamp
+                self._models = self._read()
+            return self._models
+
+    def model(self, name: str) -> Model:
+        """The model of this name; ModelUnavailable when this worker cannot run it any more."""
+        try:
+            return self.models()[name]
+        except KeyError:
+            raise ModelUnavailable(f"This worker has no model {name} any more.") from None
+
+    def _stamp_now(self) -> tuple[int, ...]:
+        return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in (BUILT_IN, *self._files))
+
+    def _read(self) -> dict[str, Model]:
+        catalog = Catalog.load([file for file in self._files if file.is_file()])
+        for problem in catalog.problems:
+            log.warning("A catalog row is left out", action="catalog.problem", problem=str(problem))
+        families = family_names()
+        models = {
+            name: model
+            for name, model in catalog.models.items()
+            if model.queue in self._queues and model.family in families and model.is_here()
+        }
+        log.info("This worker's models", action="catalog.read", models=list(models))
+        return models
+
+
+def catalog_files(settings: Settings) -> list[Path]:
+    """The operator's catalog files, the last one's rows over the others': HOME/models.toml, then
+    ATELIER_CATALOG.
+    """
+    return [settings.places.models, *(Path(name) for name in settings.catalog.split(os.pathsep) if name)]
+
+
+class Business:
+    """Makes this worker's cards."""
+
+    def __init__(self, worker_id: str, device: str, queues: Sequence[str], shelf: Shelf) -> None:
+        self._worker_id = worker_id
+        self._device = device
+        self._queues = tuple(queues)
+        self._shelf = shelf
+        self.host = socket.gethostname()
+
+    def card(self, warm: Sequence[str]) -> WorkerCard:
+        """The card as of now, with these models loaded."""
+        models = tuple(self._shelf.models())
+        return WorkerCard(
+            id=self._worker_id,
+            host=self.host,
+            pid=os.getpid(),
+            device=self._device,
+            queues=self._queues,
+            models=models,
+            warm=tuple(name for name in warm if name in models),
+        )

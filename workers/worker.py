@@ -1,0 +1,142 @@
+"""One worker: its parts put together, run, and ended in order. This process never loads torch."""
+
+import secrets
+
+from infra.jobs.live import Live
+from infra.jobs.rescuer import Rescuer
+from redis import Redis
+
+from infra.broker import Doorbell, make_celery
+from infra.connections import Durability, check_durable, check_server, connect
+from infra.errors import StateUnavailable
+from infra.jobs.answers import Limits, WorkerCard
+from infra.jobs.queue import JobQueue
+from infra.logs import get_logger
+from infra.settings import Settings
+from infra.storage import open_storage
+from workers.beats import Beats
+from workers.bell import Bell
+from workers.desk import Desk
+from workers.drain import Drain
+from workers.engine_client import Deadlines, Engine
+from workers.exchange import Exchange
+from workers.fetch import Fetcher
+from workers.lifecycle import Lifecycle
+from workers.loop import WorkLoop
+from workers.patience import persist
+from workers.scratch import Scratch
+from workers.shelf import Business, Shelf, catalog_files
+from workers.store import Store
+from workers.tasks import register_doorbell
+
+log = get_logger()
+
+FOR_EVER = float("inf")
+ANSWER_SECONDS = 2.0  # for state server and broker to answer; each is asked twice
+
+
+def run_worker(settings: Settings, device: str) -> int:
+    """Work until SIGTERM; the exit code. Raises NotDurable or ServerTooOld for a state server that will not
+    do.
+    """
+    state = connect(settings.state_address, timeout=ANSWER_SECONDS, name="atelier-worker")
+    durability = persist(lambda: _accept(state, settings), FOR_EVER)
+    with Scratch(settings.places.home / "work") as scratch:
+        return Worker(settings, device, state, durability, scratch).run()
+
+
+def _live(settings: Settings) -> Live:
+    """Live progress is worth little a second later: one short try."""
+    broker = connect(
+        settings.broker_address, timeout=1.0, retries=0, decode=False, name="atelier-worker-live"
+    )
+    return Live(broker)
+
+
+def _accept(state: Redis, settings: Settings) -> Durability:
+    check_server(state)
+    return check_durable(state, settings.durability)
+
+
+class Worker:
+    """The parts of one worker, for one device."""
+
+    def __init__(
+        self, settings: Settings, device: str, state: Redis, durability: Durability, scratch: Scratch
+    ) -> None:
+        self.id = f"worker_{secrets.token_hex(6)}"
+        self._queues = settings.queue_names
+        self._celery = make_celery(settings, self._queues)
+        doorbell = Doorbell(self._celery)
+        limits = Limits.from_settings(settings)
+        self._queue = JobQueue(state, limits=limits, ring=doorbell.ring, durability=durability)
+        bell, desk = Bell(), Desk()
+        self._drain = Drain(settings.drain_seconds, bell.ring)
+        shelf = Shelf(catalog_files(settings), self._queues)
+        self._business = Business(self.id, device, self._queues, shelf)
+        self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
+        lifecycle = self._lifecycle(settings, shelf, desk, scratch)
+        register_doorbell(self._celery, bell, desk, doorbell)
+        self._loop = WorkLoop(
+            queue=self._queue,
+            engine=self._engine,
+            lifecycle=lifecycle,
+            card=self._card,
+            bell=bell,
+            drain=self._drain,
+            seconds=settings.idle_claim_seconds,
+        )
+        self._beats = Beats(self._queue, desk, self._card, settings.beat_seconds)
+        self._exchange = Exchange(self._queue, _live(settings), desk, settings.exchange_seconds)
+        self._rescuer = Rescuer(self._queue, settings.tick_seconds)
+
+    def run(self) -> int:
+        """Work until the drain has ended; the exit code."""
+        self._drain.obey_signals()
+        for thread in (self._rescuer, self._beats, self._exchange, self._loop):
+            thread.start()
+        log.info("The worker has started", action="worker.started", worker=self.id, queues=self._queues)
+        code = self._serve_doorbells()
+        self._drain.begin()
+        self._loop.join()
+        self._exchange.end()
+        self._beats.end()
+        self._rescuer.stop()
+        self._leave()
+        log.info("The worker has ended", action="worker.ended", worker=self.id, code=code)
+        return code
+
+    def _lifecycle(self, settings: Settings, shelf: Shelf, desk: Desk, scratch: Scratch) -> Lifecycle:
+        storage = open_storage(settings)
+        return Lifecycle(
+            queue=self._queue,
+            engine=self._engine,
+            shelf=shelf,
+            fetcher=Fetcher(self._queue, storage, settings.store_timeout_seconds),
+            store=Store(storage, settings.store_timeout_seconds),
+            scratch=scratch,
+            desk=desk,
+            drain=self._drain,
+            patience=settings.commit_patience_seconds,
+        )
+
+    def _card(self) -> WorkerCard:
+        return self._business.card(self._engine.warm)
+
+    def _serve_doorbells(self) -> int:
+        """Run Celery in this thread until it is told to stop; its exit code."""
+        controller = self._celery.WorkController(
+            hostname=f"{self.id}@{self._business.host}",
+            queues=list(self._queues),
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        controller.start()
+        return int(controller.exitcode or 0)
+
+    def _leave(self) -> None:
+        try:
+            self._queue.leave(self.id)
+        except StateUnavailable as error:  # it is then forgotten when its lease runs out
+            log.warning("The worker could not take leave", action="worker.leave_failed", error=str(error))
