@@ -1,0 +1,46 @@
+"""The `atelier` command. Each command is a thin function over `atelier.Client`; see docs/cli.md."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from atelier.cli import generate, jobs, keys, models, serve
+from atelier.cli.common import Root, remember_url
+from atelier.cli.doctor import doctor
+
+app = typer.Typer(
+    name="atelier",
+    cls=Root,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Make images and text on your own machines: start a server, submit jobs, fetch what they made.",
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Option("--url", help="The server; ATELIER_URL or this home's when absent.")
+    ] = None,
+) -> None:
+    remember_url(context, url)
+
+
+PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Serving": (serve.up, serve.demo, serve.worker, serve.api),
+    "Making": (generate.image, generate.text, generate.submit),
+    "Jobs": (jobs.jobs, jobs.show, jobs.watch, jobs.cancel, jobs.retry, jobs.get, jobs.delete),
+    "Administration": (doctor,),
+}
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(models.app, name="models", rich_help_panel="Administration")
+app.add_typer(keys.app, name="keys", rich_help_panel="Administration")
+
+
+def main() -> None:
+    """The console script."""
+    app()

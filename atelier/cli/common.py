@@ -1,0 +1,65 @@
+"""What all commands share: the root group, the common options, and how a command gets its client."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from atelier.cli.exits import Exit, exit_for
+from atelier.cli.output import Output
+from atelier.errors import AtelierError
+
+if TYPE_CHECKING:
+    from atelier.client import Client
+
+_OUTPUT = "atelier.output"
+_URL = "atelier.url"
+
+
+def _remember_json(context: typer.Context, value: bool) -> bool:
+    context.meta[_OUTPUT] = Output(as_json=value)
+    return value
+
+
+JsonFlag = Annotated[
+    bool,
+    typer.Option("--json", callback=_remember_json, help="For programs: one JSON object on stdout, no bars."),
+]
+
+
+class Root(TyperGroup):
+    """The `atelier` command: turns every error into a message and an exit code, in one place."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AtelierError as error:
+            output_of(ctx).error(error)
+            raise typer.Exit(exit_for(error)) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def remember_url(context: typer.Context, url: str | None) -> None:
+    context.meta[_URL] = url
+
+
+def output_of(context: Any) -> Output:
+    """The output of the command that runs in this context."""
+    return context.meta.get(_OUTPUT) or Output()
+
+
+@contextmanager
+def client_of(context: typer.Context) -> Iterator["Client"]:
+    """A client of the server that the command is meant for."""
+    from atelier.client import Client
+
+    with Client(context.meta.get(_URL)) as client:
+        yield client
+
+
+def finish(code: int) -> None:
+    """End the command with this exit code."""
+    raise typer.Exit(code)

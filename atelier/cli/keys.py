@@ -1,0 +1,45 @@
+"""`keys`: API keys, kept on the state server. Works beside the server, not over HTTP."""
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from atelier.cli.common import JsonFlag, finish
+
+app = typer.Typer(
+    no_args_is_help=True, help="API keys: create, list, revoke. Run it on the server's machine."
+)
+
+
+@app.command()
+def create(
+    owner: Annotated[
+        str, typer.Argument(help="Whose jobs the key may see; keys of one owner share them.")
+    ] = "local",
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a key and print it, this once."""
+    _admin(["create", owner, *(["--name", name] if name else [])], as_json)
+
+
+@app.command("list")
+def list_keys(as_json: JsonFlag = False) -> None:
+    """The keys that exist; never their secret part."""
+    _admin(["list"], as_json)
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `list` shows it.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a key worthless, at once."""
+    _admin(["revoke", key_id], as_json)
+
+
+def _admin(arguments: list[str], as_json: bool) -> None:
+    command = [sys.executable, "-m", "infra.admin", "keys", *arguments, *(["--json"] if as_json else [])]
+    finish(subprocess.run(command, check=False).returncode)

@@ -1,0 +1,80 @@
+"""A whole stack for a short while: the one that runs already, or a new one on free ports."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from atelier.address import default_address
+from atelier.errors import AtelierError
+from atelier.up import Say, is_ready
+from infra.embedded import read_instance, tether
+
+STOP_SECONDS: Final = 60.0  # drained workers and two servers end well within this
+
+
+class NoStack(AtelierError):
+    """The stack for the demo did not start; its own message says why."""
+
+
+@contextmanager
+def some_stack(home: Path | None, say: Say) -> Iterator[str]:
+    """The URL of a stack that serves: one that runs already is used and left; a new one is stopped."""
+    running = _running(home)
+    if running:
+        say(f"using the server at {running}")
+        yield running
+    elif home is not None:
+        with _own_stack(home, say) as url:
+            yield url
+    else:
+        with (
+            tempfile.TemporaryDirectory(prefix="atelier-demo-") as folder,
+            _own_stack(Path(folder), say) as url,
+        ):
+            yield url
+
+
+def _running(home: Path | None) -> str | None:
+    if home is None:
+        url = default_address().url
+    else:
+        instance = read_instance(home)
+        url = instance.url if instance else ""
+    return url if url and is_ready(url) else None
+
+
+@contextmanager
+def _own_stack(home: Path, say: Say) -> Iterator[str]:
+    """`atelier up` on a free port, under a tether, so that nothing is left if the demo is killed."""
+    up = [sys.executable, "-m", "atelier", "up", "--host", "127.0.0.1", "--port", "0"]
+    process = tether.start(up, stdout=subprocess.PIPE, env={**os.environ, "ATELIER_HOME": str(home)})
+    try:
+        yield _wait_until_ready(process, say)
+    finally:
+        process.terminate()
+        _end(process, say)
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", say: Say) -> str:
+    for raw in process.stdout or ():
+        line = raw.decode()
+        say(line.rstrip())
+        if line.startswith("ready "):
+            return line.split()[1]
+    raise NoStack("the stack did not start; see the lines above")
+
+
+def _end(process: "subprocess.Popen[bytes]", say: Say) -> None:
+    """Wait for the end of a stack that was told to stop. The tether is cut afterwards, not before."""
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        say("the stack did not stop by itself and was killed")
+    rest, _ = process.communicate()
+    for line in rest.decode().splitlines():
+        say(line)

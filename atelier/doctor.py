@@ -1,0 +1,177 @@
+"""What `atelier doctor` looks at: this machine, this home, the server, the models. Changes nothing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from atelier.address import default_address
+from atelier.client import Client
+from atelier.errors import AtelierError, Unavailable, Unreachable
+from infra.embedded import read_instance
+from infra.settings import Settings, unknown_variables
+from pipelines.catalog import Catalog
+from pipelines.models import Model
+
+LOW_DISK: Final = 1 << 30  # bytes free below which the first big job may fail
+ENGINE_PACKAGES: Final = ("torch", "diffusers", "transformers", "safetensors")
+
+
+class Verdict(StrEnum):
+    """How one finding is marked."""
+
+    GOOD = "✓"  # as it should be
+    NOTE = "·"  # worth knowing; nothing is broken
+    BAD = "✗"  # something will not work
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; way_out says what to do about it."""
+
+    verdict: Verdict
+    what: str
+    detail: str
+    way_out: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """All findings, one after the other, so that a slow one does not hold back the rest."""
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [
+        _python, _variables, _disk, _instance, _server, _engine_packages, _gpu, _models
+    ]  # fmt: skip
+    for check in checks:
+        yield from check(settings)
+
+
+def _python(settings: Settings) -> Iterator[Finding]:
+    """Its version; one that is too old could not have installed Atelier."""
+    yield Finding(Verdict.GOOD, "python", f"{platform.python_version()} at {sys.executable}")
+
+
+def _variables(settings: Settings) -> Iterator[Finding]:
+    for name in unknown_variables():
+        yield Finding(Verdict.NOTE, "settings", f"{name} is set, but is no setting", "See docs/settings.md.")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    there = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        yield Finding(
+            Verdict.BAD, "home", f"{settings.home} cannot be written", "Choose another ATELIER_HOME."
+        )
+        return
+    free = shutil.disk_usage(there).free
+    detail = f"{settings.home}, {_gib(free)} free"
+    if free < LOW_DISK:
+        yield Finding(Verdict.BAD, "home", detail, "Free some space, or move ATELIER_HOME to a larger disk.")
+    else:
+        yield Finding(Verdict.GOOD, "home", detail)
+
+
+def _instance(settings: Settings) -> Iterator[Finding]:
+    running = read_instance(settings.home)
+    if running is None:
+        yield Finding(Verdict.NOTE, "up", "not running on this home", "`atelier up` starts it.")
+    else:
+        yield Finding(Verdict.GOOD, "up", f"running at {running.url} (pid {running.pid})")
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    url = default_address().url
+    try:
+        with Client(url, settings.api_key) as client:
+            ready = client.ready()
+            yield Finding(Verdict.GOOD, "server", f"{url} is ready{_durability(ready)}")
+            yield from _workers(client)
+    except Unreachable as error:
+        verdict = Verdict.BAD if read_instance(settings.home) else Verdict.NOTE
+        yield Finding(verdict, "server", str(error), "Start it with `atelier up`, or set ATELIER_URL.")
+    except Unavailable as error:
+        yield Finding(
+            Verdict.BAD, "server", f"{url} is not ready: {error}", f"Look into {settings.places.logs}."
+        )
+    except AtelierError as error:
+        yield Finding(
+            Verdict.BAD, "server", f"{url}: {error}", "Set ATELIER_API_KEY to a key of this server."
+        )
+
+
+def _durability(ready: dict[str, object]) -> str:
+    return f", jobs kept with durability {ready['durability']}" if "durability" in ready else ""
+
+
+def _workers(client: Client) -> Iterator[Finding]:
+    workers = client.workers()
+    if not workers:
+        yield Finding(Verdict.BAD, "workers", "none is alive, so jobs wait", "Start one: `atelier worker`.")
+    for each in workers:
+        yield Finding(Verdict.GOOD, "worker", f"{each.get('id')} on {each.get('device')}")
+
+
+def _engine_packages(settings: Settings) -> Iterator[Finding]:
+    """Looked up by name only: importing torch takes seconds."""
+    for package in ENGINE_PACKAGES:
+        try:
+            yield Finding(Verdict.GOOD, "package", f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing = f"{package} is not installed, so no worker can run here"
+            yield Finding(Verdict.BAD, "package", missing, "pip install 'atelier[worker]'")
+
+
+def _gpu(settings: Settings) -> Iterator[Finding]:
+    cards = _nvidia()
+    for name in cards:
+        yield Finding(Verdict.GOOD, "gpu", name)
+    if not cards:
+        yield Finding(Verdict.NOTE, "gpu", "none found; models run on the CPU, the large ones very slowly")
+
+
+def _nvidia() -> list[str]:
+    """The names and memory of the NVIDIA cards, as the driver tells them."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+    except subprocess.TimeoutExpired:
+        return []
+    return done.stdout.strip().splitlines() if done.returncode == 0 else []
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    catalog = Catalog.load(catalog_files(settings))
+    for problem in catalog.problems:
+        yield Finding(Verdict.BAD, "catalog", str(problem), "Mend that row.")
+    for model in catalog.models.values():
+        yield _model(model)
+
+
+def _model(model: Model) -> Finding:
+    memory = psutil.virtual_memory().total
+    if not model.is_here():
+        return Finding(Verdict.NOTE, "model", f"{model.name}: no weights at {model.weights}")
+    if model.memory_bytes > memory:
+        need = f"{model.name} needs {_gib(model.memory_bytes)}, this machine has {_gib(memory)}"
+        return Finding(Verdict.NOTE, "model", need, "It may fit a GPU; on this CPU it does not.")
+    return Finding(Verdict.GOOD, "model", f"{model.name} is here and fits")
+
+
+def catalog_files(settings: Settings) -> list[Path]:
+    """The operator's own catalogs: those of ATELIER_CATALOG, then `models.toml` of the home if it exists."""
+    named = [Path(each) for each in settings.catalog.split(os.pathsep) if each]
+    return named + [each for each in (settings.places.models,) if each.is_file()]
+
+
+def _gib(count: float) -> str:
+    return f"{count / (1 << 30):.1f} GiB"
