@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pipelines.errors import ModelUnavailable, PipelineError
-from pipelines.kinds import Inputs
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,8 +31,8 @@ class Request:
     id: str
     """The caller's name for it; a worker uses the job's id."""
     kind: str
-    inputs: Inputs
-    """Effective inputs: every field has its value, the seed too."""
+    inputs: Any
+    """Effective inputs, an instance of the kind's class: every field has its value, the seed too."""
     files: Mapping[str, Path] = field(default_factory=dict)
     """Local copies of the files that the inputs refer to, by field name."""
 
@@ -123,6 +122,16 @@ class ServingFamily(Family, Protocol):
 
     def serve(self, requests: Iterable[Request], emit: Emit) -> None:
         """Run requests as they come, until `requests` ends; tell everything by `emit`."""
+
+
+def buckets(rows: int, largest: int) -> list[int]:
+    """The sizes in which `rows` rows are computed: the largest full ones of 8, 4, 2, 1; never padded."""
+    sizes = []
+    while rows:
+        size = next(size for size in (8, 4, 2, 1) if size <= min(rows, largest))
+        sizes.append(size)
+        rows -= size
+    return sizes
 
 
 def family_names() -> list[str]:
