@@ -11,6 +11,7 @@ from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, 
 from redis.retry import Retry
 
 from infra.errors import BadSetting, NotDurable, ServerTooOld, StateUnavailable
+from infra.metrics import STATE_FAILURES
 
 Durability = Literal["always", "waitaof", "fast"]
 """How a write becomes durable: by itself (`always`), by a WAITAOF after it, or nobody asks (`fast`)."""
@@ -69,9 +70,11 @@ def translate() -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as error:
+        STATE_FAILURES.inc()
         raise StateUnavailable(f"The state server does not answer: {error}") from error
     except redis.ResponseError as error:
         if isinstance(error, BUSY_ERRORS) or BUSY_WORDS.search(str(error)):
+            STATE_FAILURES.inc()
             raise StateUnavailable(f"The state server cannot serve now: {error}") from error
         raise
 

@@ -1,0 +1,152 @@
+"""API keys: who may call, and as which owner. Only a digest is stored; the key itself is shown once.
+
+A key is `atl_<id>_<secret>`: 16 hex digits that name it, 32 random bytes that prove it. It has that much
+randomness that a plain SHA-256 is enough. Keys are kept on the state server, each in a hash of its own.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis
+
+from infra.connections import translate
+from infra.errors import BadSetting
+from infra.settings import Settings
+
+IDS = "atl:{g0}:keys"
+"""Set of the ids of the keys that are good."""
+RECORD = "atl:{g0}:key:"
+"""Before a key's id: the hash of its fields, also of a revoked one, so that no start installs it again."""
+
+SHAPE = re.compile(r"atl_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+OWNER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+LOCAL_OWNER = "local"
+"""Owner of what is submitted without a key, on loopback, while there are no keys."""
+BOOTSTRAP_OWNER = "admin"
+LAST_USED_STEP_MS = 60_000  # how exact `last_used` is; each note of it is a write, fsynced
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key; never the key itself."""
+
+    id: str
+    """16 hex digits, the middle of the key's text."""
+    owner: str
+    """Whose jobs it sees and submits."""
+    name: str
+    """What people call it, such as the program that uses it."""
+    created_at: int
+    """Epoch milliseconds."""
+    last_used: int | None
+    """Epoch milliseconds, exact to a minute; None if it never was."""
+
+
+class Keys:
+    """The API keys of a deployment; `state` is a client that decodes."""
+
+    def __init__(self, state: redis.Redis) -> None:
+        self._state = state
+
+    def create(self, owner: str, name: str = "") -> tuple[Key, str]:
+        """A new key of `owner`, and its text, which cannot be had again."""
+        text = f"atl_{secrets.token_hex(8)}_{secrets.token_urlsafe(32)}"
+        return self.install(text, owner, name), text
+
+    @translate()
+    def install(self, text: str, owner: str, name: str = "") -> Key:
+        """Accept a key made elsewhere; a known one stays as it is, even revoked. Bad shape: BadSetting."""
+        shape = SHAPE.fullmatch(text)
+        if shape is None:
+            raise BadSetting("An API key looks like atl_<16 hex digits>_<43 letters, digits, - or _>.")
+        if not OWNER.fullmatch(owner):
+            raise BadSetting("An owner is 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit.")
+        known = self._record(shape[1])
+        if known:
+            return _key(shape[1], known)
+        record = {"owner": owner, "name": name, "created_at": str(_now()), "sha256": _digest(text)}
+        with self._state.pipeline(transaction=True) as pipe:
+            pipe.hset(RECORD + shape[1], mapping=cast(Mapping[Any, Any], record))
+            pipe.sadd(IDS, shape[1])
+            pipe.execute()
+        return _key(shape[1], record)
+
+    @translate()
+    def list(self) -> list[Key]:
+        """All keys that are good, oldest first."""
+        ids = cast(set[str], self._state.smembers(IDS))
+        found = [_key(key_id, self._record(key_id)) for key_id in ids]
+        return sorted(found, key=lambda key: (key.created_at, key.id))
+
+    @translate()
+    def revoke(self, key_id: str) -> bool:
+        """Make a key worthless from now on; False if no good key has that id. Its record stays."""
+        if not self._state.sismember(IDS, key_id):
+            return False
+        with self._state.pipeline(transaction=True) as pipe:
+            pipe.hset(RECORD + key_id, "revoked_at", _now())
+            pipe.srem(IDS, key_id)
+            pipe.execute()
+        return True
+
+    @translate()
+    def authenticate(self, text: str) -> str | None:
+        """The owner whose key `text` is; None for a wrong, revoked or malformed one."""
+        shape = SHAPE.fullmatch(text)
+        record = self._record(shape[1]) if shape else {}
+        if not shape or not hmac.compare_digest(record.get("sha256", ""), _digest(text)):
+            return None
+        if "revoked_at" in record:
+            return None
+        self._note_use(shape[1], record)
+        return record["owner"]
+
+    @translate()
+    def any(self) -> bool:
+        """Whether there is any good key; while there is none, loopback needs none."""
+        return bool(self._state.exists(IDS))
+
+    def _record(self, key_id: str) -> dict[str, str]:
+        return cast(dict[str, str], self._state.hgetall(RECORD + key_id))
+
+    def _note_use(self, key_id: str, record: dict[str, str]) -> None:
+        now = _now()
+        if now - int(record.get("last_used", 0)) >= LAST_USED_STEP_MS:
+            self._state.hset(RECORD + key_id, "last_used", now)
+
+
+def install_bootstrap_key(settings: Settings, keys: Keys) -> Key | None:
+    """Install the key in `bootstrap_key_file`, for owner `admin`; None if that is not set. Repeatable."""
+    path = settings.bootstrap_key_file
+    if path is None:
+        return None
+    try:
+        text = path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(f"ATELIER_BOOTSTRAP_KEY_FILE: {path} cannot be read: {error.strerror}.") from None
+    return keys.install(text, BOOTSTRAP_OWNER, "bootstrap")
+
+
+def _key(key_id: str, record: dict[str, str]) -> Key:
+    last_used = record.get("last_used")
+    return Key(
+        id=key_id,
+        owner=record["owner"],
+        name=record["name"],
+        created_at=int(record["created_at"]),
+        last_used=int(last_used) if last_used else None,
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
