@@ -5,8 +5,8 @@ device.
 import argparse
 import sys
 
+from infra import logs, metrics
 from infra.errors import InfraError
-from infra.logs import configure
 from infra.settings import Settings, load_settings
 from workers.devices import devices_for
 from workers.fleet import Fleet
@@ -17,7 +17,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run until SIGTERM; the exit code."""
     try:
         settings = _settings(argv)
-        configure(settings, process="worker")
+        logs.configure(settings, process="worker")
+        metrics.configure(settings)
         devices = devices_for(settings.device)
         return run_worker(settings, devices[0]) if len(devices) == 1 else Fleet(settings, devices).run()
     except InfraError as error:

@@ -116,12 +116,31 @@ class LiveAttempt:
         if (stop := self.stop) is not None:
             raise Interrupted(stop)
 
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended, once it has."""
+        return self.failure.outcome if self.failure else Outcome.SUCCEEDED
+
+    def context(self) -> dict[str, str]:
+        """What every record of the log says about it."""
+        job = self.job
+        return {
+            "job_id": job.id,
+            "attempt_id": self.id,
+            "kind": job.kind,
+            "model": job.model,
+            "owner": job.owner,
+        }
+
     def summary(self) -> dict[str, Any]:
         """How it ended, for the log."""
-        outcome = self.failure.outcome.value if self.failure else "succeeded"
         error = self.failure.error if self.failure else None
         seconds = round(time.monotonic() - self.started, 3)
-        return {"outcome": outcome, "error_type": error.type if error else None, "seconds": seconds}
+        return {
+            "outcome": self.outcome.value,
+            "error_type": error.type if error else None,
+            "seconds": seconds,
+        }
 
     # News for clients
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.settings import Settings
+from workers import counts
 from workers.engine_process import EngineProcess
 from workers.messages import Message, PipeClosed
 
@@ -88,13 +89,17 @@ class Engine:
         except PipeClosed:
             how = self._end(process.close)
             if watch.open:
+                counts.engine_ended("died")
                 raise EngineDied(f"The engine ended with {how}.") from None
         except EngineHung:
+            counts.engine_ended("hung")
             self._end(process.abort)
             raise
-        except (
-            BaseException
-        ):  # deaf, or left by the caller in the midst of a run: its messages would go to the next
+        except EngineDeaf:
+            counts.engine_ended("deaf")
+            self._end(process.kill)
+            raise
+        except BaseException:  # left in the midst of a run, whose messages must not reach the next one
             self._end(process.kill)
             raise
 

@@ -6,15 +6,17 @@ The claim is the work loop's. A step that fails notes it on the attempt (`failur
 commit then do nothing. `settle` tells the queue, which alone decides whether the job runs again.
 """
 
+import time
 from collections.abc import Callable
 from functools import wraps
 
 from infra.errors import StateUnavailable
-from infra.jobs.answers import Committed
+from infra.jobs.answers import Committed, Requeued
 from infra.jobs.queue import JobQueue
-from infra.jobs.record import Job, Outcome
-from infra.logs import get_logger
+from infra.jobs.record import Job, Outcome, Status
+from infra.logs import about, get_logger
 from pipelines.kinds import parse_inputs
+from workers import counts
 from workers.attempt import Interrupted, LiveAttempt, Stop
 from workers.desk import Desk
 from workers.drain import Drain
@@ -30,6 +32,14 @@ from workers.store import Store
 
 log = get_logger()
 
+FINAL: dict[Committed | Requeued, Status] = {
+    Committed.OK: Status.SUCCEEDED,
+    Committed.CANCELLED: Status.CANCELLED,
+    Requeued.FAILED: Status.FAILED,
+    Requeued.CANCELLED: Status.CANCELLED,
+}
+"""Answers of the queue that say how the job has ended."""
+
 Step = Callable[["Lifecycle", LiveAttempt], None]
 
 
@@ -40,9 +50,11 @@ def step(work: Step) -> Step:
     def guarded(self: "Lifecycle", attempt: LiveAttempt) -> None:
         if attempt.failure is not None:
             return
+        began = time.monotonic()
         try:
             attempt.check()
             work(self, attempt)
+            counts.passed(attempt, work.__name__, time.monotonic() - began)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job gets an answer and the worker goes on
             attempt.failure = failure_of(error, attempt)
 
@@ -80,7 +92,8 @@ class Lifecycle:
         """Bring a claimed job to the end of this attempt, whatever happens."""
         with self._scratch.attempt(attempt_id) as folder:
             attempt = LiveAttempt(job, attempt_id, folder, self._drain)
-            with self._desk.holding(attempt):
+            counts.began(attempt)
+            with self._desk.holding(attempt), about(**attempt.context()):
                 self.look_up(attempt)
                 self.fetch_inputs(attempt)
                 self.run(attempt)
@@ -88,7 +101,7 @@ class Lifecycle:
                 self.write_manifest(attempt)
                 self.commit(attempt)
                 self.settle(attempt)
-            self.clean_up(attempt)
+                self.clean_up(attempt)
 
     @step
     def look_up(self, attempt: LiveAttempt) -> None:
@@ -133,6 +146,8 @@ class Lifecycle:
         attempt.unanswered = False
         if answer is not Committed.OK:
             attempt.failure = NOTHING_TO_TELL
+        if answer in FINAL:
+            counts.finished(attempt, FINAL[answer])
 
     def settle(self, attempt: LiveAttempt) -> None:
         """Tell the queue of a failure. If it cannot be told, the lease expires and the job runs again."""
@@ -141,16 +156,20 @@ class Lifecycle:
             return
         try:
             self._tell(lambda: tell_deltas(self._queue, attempt))
-            self._tell(
+            answer = self._tell(
                 lambda: self._queue.requeue(attempt.job.id, attempt.id, failure.outcome, failure.error)
             )
         except (StateUnavailable, Interrupted) as error:
             log.error("The end of an attempt could not be told", action="attempt.untold", error=str(error))
+            return
+        if answer in FINAL:
+            counts.finished(attempt, FINAL[answer])
 
     def clean_up(self, attempt: LiveAttempt) -> None:
         """Remove what an attempt without a result has stored, and log how it ended."""
         if attempt.failure is not None and attempt.made and not attempt.unanswered:
             self._store.drop(attempt)
+        counts.ended(attempt)
         log.info("An attempt has ended", action="attempt.ended", **attempt.summary())
 
     def _tell(self, call: Callable[[], Answer]) -> Answer:

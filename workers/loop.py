@@ -10,6 +10,8 @@ from infra.jobs.answers import WorkerCard
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import new_attempt_id
 from infra.logs import get_logger
+from infra.metrics import CLAIMS
+from workers import counts
 from workers.bell import Bell
 from workers.drain import Drain
 from workers.engine_client import Engine, EngineFailure
@@ -63,12 +65,16 @@ class WorkLoop(threading.Thread):
             self._engine.ensure()  # before the claim: a worker whose engine does not start takes no job
             job = self._queue.claim(self._card(), self._attempt_id)
         except (StateUnavailable, EngineFailure) as error:
+            CLAIMS.inc(result="failed")
             log.warning("This worker cannot claim now", action="claim.failed", error=str(error))
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             return False  # the attempt id stays: a claim whose answer was lost gives the same job again
         self._pause = self._seconds
         if job is None:
+            CLAIMS.inc(result="parked")
             return False
+        CLAIMS.inc(result="job")
         attempt_id, self._attempt_id = self._attempt_id, new_attempt_id()
         self._lifecycle.carry_out(job, attempt_id)
+        counts.warm(self._card().models, self._engine.warm)
         return True

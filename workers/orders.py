@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.jobs.record import JobError, Outcome
 from pipelines.media import File
+from workers import counts
 from workers.attempt import Failure, LiveAttempt
 from workers.messages import Message
 
@@ -61,6 +62,7 @@ def _failed(attempt: LiveAttempt, message: Message) -> None:
 
 
 HANDLERS: dict[str, Callable[[LiveAttempt, Message], None]] = {
+    "loaded": lambda attempt, message: counts.loaded(attempt, message["seconds"]),
     "loading": lambda attempt, _: attempt.enter("loading"),
     "started": lambda attempt, _: attempt.enter("running"),
     "progress": _progress,

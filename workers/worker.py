@@ -23,6 +23,7 @@ from workers.exchange import Exchange
 from workers.fetch import Fetcher
 from workers.lifecycle import Lifecycle
 from workers.loop import WorkLoop
+from workers.metrics_server import serve_metrics
 from workers.patience import persist
 from workers.scratch import Scratch
 from workers.shelf import Business, Shelf, catalog_files
@@ -88,11 +89,14 @@ class Worker:
         )
         self._beats = Beats(self._queue, desk, self._card, settings.beat_seconds)
         self._exchange = Exchange(self._queue, _live(settings), desk, settings.exchange_seconds)
+        self._metrics_port = settings.worker_metrics_port
         self._rescuer = Rescuer(self._queue, settings.tick_seconds)
 
     def run(self) -> int:
         """Work until the drain has ended; the exit code."""
         self._drain.obey_signals()
+        if self._metrics_port:
+            serve_metrics(self._metrics_port)
         for thread in (self._rescuer, self._beats, self._exchange, self._loop):
             thread.start()
         log.info("The worker has started", action="worker.started", worker=self.id, queues=self._queues)

@@ -1,0 +1,59 @@
+"""An engine that knows the fake family, and requests for it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.catalog import Catalog
+from workers.engine_client import Deadlines, Engine
+from workers.messages import Message
+
+FAKE_FAMILY = Path(__file__).parents[2] / "fake_family"
+
+Run = Callable[..., list[Message]]
+
+
+@pytest.fixture
+def fake_catalog() -> Catalog:
+    return Catalog.load([FAKE_FAMILY / "catalog.toml"])
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine with short deadlines, and room for two models."""
+    monkeypatch.setenv("PYTHONPATH", str(FAKE_FAMILY))
+    engine = Engine("cpu", 2, Deadlines(load=1.0, step=1.0, stop=0.5))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def run(engine: Engine, fake_catalog: Catalog, tmp_path: Path) -> Run:
+    """Runs one request on the engine: its messages, or the engine's failure."""
+
+    def run(
+        prompt: str,
+        model: str = "test/fake",
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        heard: list[Message] | None = None,
+        **inputs: Any,
+    ) -> list[Message]:
+        kind = "text" if model == "test/fake-text" else "text-to-image"
+        resolved = fake_catalog.resolve(kind, model, {"prompt": prompt, "seed": 5, **inputs})
+        request = {
+            "request": "a" * 32,
+            "kind": kind,
+            "inputs": resolved.inputs.as_json(),
+            "files": {},
+            "folder": str(tmp_path),
+            "provenance": {"prompt": prompt, "job": "job_1"},
+        }
+        messages = [] if heard is None else heard
+        for message in engine.run(resolved.model.model_dump(mode="json"), [request], stop):
+            messages.append(message)
+        return messages
+
+    return run

@@ -1,0 +1,60 @@
+"""What the metrics learn from a worker."""
+
+from collections.abc import Iterable
+
+from infra.jobs.record import Status
+from infra.metrics import (
+    ATTEMPTS,
+    ENGINE_RESTARTS,
+    JOB_RUN_SECONDS,
+    JOB_WAIT_SECONDS,
+    JOBS_FINISHED,
+    LEASES_LOST,
+    MODELS_WARM,
+)
+from workers.attempt import LiveAttempt, Stop
+
+PHASES = {"fetch_inputs": "fetch", "run": "run", "store_artifacts": "store", "commit": "commit"}
+"""The lifecycle's steps that take time, as `job_run_seconds` calls them. `load` is a part of `run`."""
+
+
+def began(attempt: LiveAttempt) -> None:
+    """An attempt has been claimed."""
+    job = attempt.job
+    if len(job.attempts) == 1 and job.started_at is not None:
+        JOB_WAIT_SECONDS.observe((job.started_at - job.created_at) / 1000, kind=job.kind)
+
+
+def passed(attempt: LiveAttempt, step: str, seconds: float) -> None:
+    """A step has gone well."""
+    if step in PHASES:
+        JOB_RUN_SECONDS.observe(seconds, model=attempt.job.model, phase=PHASES[step])
+
+
+def loaded(attempt: LiveAttempt, seconds: float) -> None:
+    """The engine has loaded the attempt's model."""
+    JOB_RUN_SECONDS.observe(seconds, model=attempt.job.model, phase="load")
+
+
+def ended(attempt: LiveAttempt) -> None:
+    """An attempt is over."""
+    ATTEMPTS.inc(model=attempt.job.model, outcome=attempt.outcome.value)
+    if attempt.stop is Stop.LOST:
+        LEASES_LOST.inc()
+
+
+def finished(attempt: LiveAttempt, status: Status) -> None:
+    """The attempt has ended its job, too."""
+    JOBS_FINISHED.inc(kind=attempt.job.kind, model=attempt.job.model, status=status.value)
+
+
+def engine_ended(reason: str) -> None:
+    """An engine is gone that was still wanted: `died`, `hung` or `deaf`."""
+    ENGINE_RESTARTS.inc(reason=reason)
+
+
+def warm(models: Iterable[str], loaded_now: Iterable[str]) -> None:
+    """Which of this worker's models are loaded."""
+    names = set(loaded_now)
+    for model in models:
+        MODELS_WARM.set(float(model in names), model=model)
