@@ -1,0 +1,163 @@
+"""Inputs: what is accepted, what is refused and where the pointer says so."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.errors import InvalidInputs, UnknownKind
+from pipelines.kinds import KINDS, inputs_of, parse_inputs, pointer, schema_of
+
+LEAST = {
+    "text-to-image": {"prompt": "a red circle"},
+    "image-to-image": {"prompt": "a red circle", "image": {"upload": "u1"}},
+    "text": {"prompt": "Once upon a time"},
+}
+
+
+def problems(kind, **changes):
+    with pytest.raises(InvalidInputs) as caught:
+        parse_inputs(kind, {**LEAST[kind], **changes})
+    return {problem.pointer: problem.detail for problem in caught.value.problems}
+
+
+def outcome(kind, raw):
+    """The inputs, or None and the pointers of the problems."""
+    try:
+        return parse_inputs(kind, raw), []
+    except InvalidInputs as error:
+        return None, [problem.pointer for problem in error.problems]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_least_is_enough_and_reads_back_from_json(kind):
+    inputs = parse_inputs(kind, LEAST[kind])
+
+    assert inputs.kind == kind
+    assert inputs.cost() > 0
+    assert parse_inputs(kind, json.loads(json.dumps(inputs.as_json()))) == inputs
+
+
+def test_an_unknown_kind_says_what_there_is():
+    with pytest.raises(UnknownKind, match="text-to-image") as caught:
+        inputs_of("text-to-smell")
+    assert caught.value.problems[0].pointer == "/kind"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "where"),
+    [
+        ("text-to-image", {"steps": 0}, "/inputs/steps"),
+        ("text-to-image", {"steps": 1.0}, "/inputs/steps"),
+        ("text-to-image", {"steps": "20"}, "/inputs/steps"),
+        ("text-to-image", {"steps": True}, "/inputs/steps"),
+        ("text-to-image", {"steps": 10**30}, "/inputs/steps"),
+        ("text-to-image", {"width": 65}, "/inputs/width"),
+        ("text-to-image", {"guidance": float("nan")}, "/inputs/guidance"),
+        ("text-to-image", {"guidance": float("inf")}, "/inputs/guidance"),
+        ("text-to-image", {"guidance": 10**400}, "/inputs/guidance"),
+        ("text-to-image", {"seed": -1}, "/inputs/seed"),
+        ("text-to-image", {"seed": 2**32}, "/inputs/seed"),
+        ("text-to-image", {"n": 17}, "/inputs/n"),
+        ("text-to-image", {"scheduler": "best"}, "/inputs/scheduler"),
+        ("text-to-image", {"prompt": None}, "/inputs/prompt"),
+        ("text-to-image", {"prompt": ""}, "/inputs/prompt"),
+        ("text-to-image", {"prompt": " \t\n\u3000"}, "/inputs/prompt"),
+        ("text-to-image", {"prompt": "a\0b"}, "/inputs/prompt"),
+        ("text-to-image", {"prompt": "half \ud83d"}, "/inputs/prompt"),
+        ("text-to-image", {"prompt": "x" * 4001}, "/inputs/prompt"),
+        ("text-to-image", {"negative_prompt": "\0"}, "/inputs/negative_prompt"),
+        ("text-to-image", {"colour": "red"}, "/inputs/colour"),
+        ("text-to-image", {"a/b~c": 1}, "/inputs/a~1b~0c"),
+        ("image-to-image", {"strength": 0}, "/inputs/strength"),
+        ("image-to-image", {"strength": 0.01}, "/inputs/strength"),
+        ("image-to-image", {"image": "u1"}, "/inputs/image"),
+        ("image-to-image", {"image": {}}, "/inputs/image"),
+        ("image-to-image", {"image": {"upload": "u1", "job": "job_" + "0" * 24}}, "/inputs/image"),
+        ("image-to-image", {"image": {"upload": "../u1"}}, "/inputs/image/upload"),
+        ("image-to-image", {"image": {"job": "job_1"}}, "/inputs/image/job"),
+        ("image-to-image", {"image": {"job": "#first", "artifact": "../0.png"}}, "/inputs/image/artifact"),
+        ("image-to-image", {"image": {"upload": "u1", "artifact": "0.png"}}, "/inputs/image/artifact"),
+        ("text", {"stop": ["a", ""]}, "/inputs/stop/1"),
+        ("text", {"stop": "end"}, "/inputs/stop"),
+        ("text", {"temperature": -0.1}, "/inputs/temperature"),
+        ("text", {"top_p": 0}, "/inputs/top_p"),
+    ],
+)
+def test_what_is_not_valid_is_refused_where_it_stands(kind, changes, where):
+    assert list(problems(kind, **changes)) == [where]
+
+
+def test_every_problem_is_told_at_once():
+    assert problems("text-to-image", steps=0, width=-8, colour="red").keys() == {
+        "/inputs/steps",
+        "/inputs/width",
+        "/inputs/colour",
+    }
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["🦊 in snow", "مرحبا بالعالم", "<script>alert(1)</script>", "100 %s %d {0}", "a'; --", "\u202etxt"],
+)
+def test_any_text_that_people_write_is_a_prompt(prompt):
+    assert parse_inputs("text-to-image", {"prompt": prompt}).prompt == prompt
+
+
+@given(st.text())
+def test_a_prompt_is_refused_or_kept_as_it_is(prompt):
+    inputs, pointers = outcome("text", {"prompt": prompt})
+
+    assert pointers == ["/inputs/prompt"] if inputs is None else inputs.prompt == prompt
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5))
+def test_a_wrong_value_never_raises_anything_else(value):
+    for kind in KINDS:
+        for name in inputs_of(kind).model_fields:
+            _, pointers = outcome(kind, {**LEAST[kind], name: value})
+            assert all(where.startswith(f"/inputs/{name}") for where in pointers)
+
+
+def test_files_are_the_references():
+    inputs = parse_inputs("image-to-image", {"prompt": "a", "image": {"job": "#first", "artifact": "0.png"}})
+
+    (name, reference), *others = inputs.files().items()
+    assert (name, reference.job, reference.artifact, reference.upload) == ("image", "#first", "0.png", "")
+    assert others == []
+    assert inputs.as_json()["image"] == {"job": "#first", "artifact": "0.png"}
+
+
+def test_what_shares_a_batch_is_equal_in_what_the_pipeline_takes_once():
+    def key(**changes):
+        return parse_inputs("text-to-image", {"prompt": "a", **changes}).batch_key()
+
+    assert key() == key(prompt="b", seed=5, n=3, negative_prompt="c")
+    for change in ({"width": 64}, {"height": 64}, {"steps": 3}, {"guidance": 1}, {"scheduler": "ddim"}):
+        assert key(**change) != key()
+
+
+def test_cost_grows_with_the_work():
+    once = parse_inputs("text-to-image", {"prompt": "a"}).cost()
+    assert parse_inputs("text-to-image", {"prompt": "a", "n": 4}).cost() == pytest.approx(4 * once)
+    assert parse_inputs("text-to-image", {"prompt": "a", "width": 1024}).cost() == pytest.approx(2 * once)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_explained_in_the_schema(kind):
+    schema = schema_of(kind)
+
+    assert schema["additionalProperties"] is False
+    assert schema["description"] == KINDS[kind].summary
+    for name, field in schema["properties"].items():
+        assert "description" in field or "$ref" in field, name
+    for definition in schema.get("$defs", {}).values():
+        assert all("description" in field for field in definition["properties"].values())
+    assert {name for name in ("width", "steps", "max_tokens", "n") if name in schema["properties"]} == {
+        name for name, field in schema["properties"].items() if "unit" in field
+    } - {"height"}
+
+
+def test_a_pointer_is_escaped():
+    assert pointer("inputs", "a/b", 0, "~") == "/inputs/a~1b/0/~0"
