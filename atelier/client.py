@@ -297,6 +297,8 @@ class Client:
         return list(body["data"])
 
     def _job(self, body: Any) -> Job:
+        if not isinstance(body, dict):
+            raise BadAnswer(f"{self.url} did not answer with a job")
         try:
             return Job.from_json(body)
         except (KeyError, TypeError, ValueError) as error:

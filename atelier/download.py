@@ -12,7 +12,6 @@ from atelier.errors import AtelierError, BadAnswer, BrokenDownload
 from atelier.records import Artifact
 from atelier.transport import Transport, worth_waiting_for
 
-CHUNK: Final = 1 << 16  # bytes
 LONGEST_SILENCE: Final = 30.0  # seconds
 TRIES: Final = 5  # connections for one file; each goes on where the last one stopped
 PAUSE: Final = 0.5  # seconds between them
@@ -57,7 +56,7 @@ def _append(transport: Transport, path: str, part: Path) -> None:
         if start and resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             raise BadAnswer(f"{path} was answered with another range than was asked for")
         with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_raw():
                 file.write(chunk)
 
 

@@ -65,6 +65,7 @@ class Supervisor:
     _servers_backoff: Backoff = field(default_factory=Backoff)
     _servers_due: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
+    _signals: int = 0
 
     @property
     def url(self) -> str:
@@ -185,9 +186,13 @@ class Supervisor:
 
     def _listen_to_signals(self) -> None:
         def on_signal(number: int, frame: FrameType | None) -> None:
-            if self._stop.is_set():
-                raise KeyboardInterrupt  # the person does not want to wait: the tethers kill what is left
+            self._signals += 1
             self._stop.set()
+            if self._signals == 2:
+                for worker in self._parts[1:]:  # to a worker the second one means: give the job back now
+                    worker.ask_to_stop()
+            elif self._signals > 2:
+                raise KeyboardInterrupt  # the tethers kill what is left
 
         signal.signal(signal.SIGINT, on_signal)
         signal.signal(signal.SIGTERM, on_signal)

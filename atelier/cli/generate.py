@@ -118,7 +118,7 @@ def _schema(client: "Client", kind: str) -> dict[str, Any]:
     if kind not in known:
         detail = f"there is no kind {kind!r}; this server knows {', '.join(known)}"
         raise InvalidInputs("unknown kind", detail, status=422, slug="unknown_kind")
-    return dict(known[kind].get("schema", {}))
+    return dict(known[kind]["inputs"])
 
 
 def _see_through(client: "Client", job: Job, output: Output, out: Path | None) -> None:
