@@ -1,0 +1,64 @@
+"""The Flask application: routes from the table, every error as a problem, every answer with its headers and log line."""
+
+import re
+from collections.abc import Callable
+
+from flask import Flask, Response, g
+from werkzeug.wrappers import Response as AnyResponse
+
+from api.auth import authenticate
+from api.problems import Problem
+from api.requests_log import begin, finish
+from api.routes import JOB_ID, ROUTES, Route
+from api.services import EXTENSION, build_services
+from api.translation import problem_response, to_problem
+from infra.settings import Settings, load_settings
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def build_app(settings: Settings | None = None) -> Flask:
+    """The application on its services; NotDurable or StateUnavailable when the state server will not do."""
+    app = Flask("api", static_folder=None)
+    app.extensions[EXTENSION] = build_services(settings or load_settings())
+    app.url_map.merge_slashes = False
+    for route in ROUTES:
+        app.add_url_rule(
+            route.rule, route.name, _guarded(route), methods=[route.method], provide_automatic_options=False
+        )
+    app.before_request(begin)
+    app.after_request(_with_headers)
+    app.after_request(finish)
+    app.register_error_handler(Exception, _answer_error)
+    return app
+
+
+def _guarded(route: Route) -> Callable[..., AnyResponse]:
+    """The route's view, behind its authentication."""
+    view = route.view()
+
+    def guarded(**variables: str) -> AnyResponse:
+        if route.auth == "key":
+            g.owner = authenticate()
+        if "job_id" in variables and not re.fullmatch(JOB_ID, variables["job_id"]):
+            raise Problem("job_not_found")
+        return view(**variables)
+
+    return guarded
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-Id"] = g.request_id
+    return response
+
+
+def _answer_error(error: Exception) -> Response:
+    return problem_response(to_problem(error))

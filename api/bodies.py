@@ -1,0 +1,373 @@
+"""What the API answers with. The models are the schema in /openapi.json; the functions fill them from our records.
+
+A field whose value is not known (an estimate, a start that has not happened) is left out, never guessed.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from infra.jobs.answers import QueueStats, WorkerInfo
+from infra.jobs.record import Artifact, Attempt, Job, JobError, Status
+from infra.uploads import Upload
+from pipelines.kinds import KINDS, schema_of
+from pipelines.models import Model
+
+Json = dict[str, Any]
+TIME = {"format": "date-time"}
+
+
+class ErrorBody(BaseModel):
+    """Why a job or an attempt failed."""
+
+    type: str = Field(description="Slug that programs can branch on, such as `out_of_memory`.")
+    title: str
+    detail: str
+    retryable: bool = Field(description="Whether the same request may succeed when it is run again.")
+
+
+class ProgressBody(BaseModel):
+    """How far the running attempt is."""
+
+    fraction: float = Field(ge=0, le=1)
+    step: int | None = None
+    steps: int | None = None
+    stage: str | None = None
+
+
+class PlaceBody(BaseModel):
+    """Where a queued job stands."""
+
+    position: int | None = Field(
+        None,
+        description="Place in its queue, 1 is next; left out in lists and while it waits for something else.",
+    )
+    estimated_start_seconds: float | None = Field(None, description="Left out while there is no estimate.")
+
+
+class AttemptBody(BaseModel):
+    """One execution by one worker."""
+
+    id: str
+    number: int
+    worker: str
+    device: str
+    started_at: str = Field(json_schema_extra=TIME)
+    ended_at: str | None = Field(None, json_schema_extra=TIME)
+    outcome: str | None = Field(
+        None,
+        description="succeeded, failed, cancelled, timed_out, released, crashed or lost; left out while it runs.",
+    )
+    error: ErrorBody | None = None
+
+
+class ArtifactBody(BaseModel):
+    """One stored output."""
+
+    name: str
+    index: int = Field(description="Which output it belongs to, from 0.")
+    role: str = Field(description="`output`, or `thumbnail` of that output.")
+    seed: int | None = None
+    media_type: str
+    bytes: int
+    sha256: str = Field(description="Digest of the file.")
+    sample_sha256: str | None = Field(
+        None, description="Digest of the decoded sample, whatever the encoder did."
+    )
+    width: int | None = None
+    height: int | None = None
+    url: str = Field(description="Path on this API.")
+
+
+class UrlsBody(BaseModel):
+    """Paths of this job's calls on this API."""
+
+    self: str
+    cancel: str
+    events: str
+
+
+class JobBody(BaseModel):
+    """One job."""
+
+    id: str
+    kind: str
+    model: str
+    status: str = Field(
+        description="queued, running, succeeded, failed or cancelled; the last three are final."
+    )
+    version: int = Field(description="Grows with every change; also the ETag.")
+    priority: str
+    inputs: Json = Field(description="Effective inputs: defaults filled in, seed chosen.")
+    metadata: Json
+    progress: ProgressBody | None = None
+    queue: PlaceBody | None = Field(None, description="Only while the job is queued.")
+    waits_for: list[str] | None = Field(None, description="Jobs that must succeed first.")
+    attempts: list[AttemptBody]
+    artifacts: list[ArtifactBody] = Field(description="Filled once the job has succeeded.")
+    error: ErrorBody | None = None
+    retry_of: str | None = None
+    cancel_requested_at: str | None = Field(None, json_schema_extra=TIME)
+    not_before: str | None = Field(
+        None, description="Not tried again before this time.", json_schema_extra=TIME
+    )
+    created_at: str = Field(json_schema_extra=TIME)
+    started_at: str | None = Field(None, json_schema_extra=TIME)
+    finished_at: str | None = Field(None, json_schema_extra=TIME)
+    expires_at: str | None = Field(
+        None, description="The job and its artifacts are removed after this.", json_schema_extra=TIME
+    )
+    urls: UrlsBody
+
+
+class JobListBody(BaseModel):
+    """Some jobs, newest first."""
+
+    data: list[JobBody]
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` for the next page; null on the last one."
+    )
+
+
+class ChainBody(BaseModel):
+    """The jobs of a list, in the order sent."""
+
+    data: list[JobBody]
+
+
+class CountBody(BaseModel):
+    """How many jobs a call for many has changed."""
+
+    count: int
+
+
+class UploadBody(BaseModel):
+    """A stored upload."""
+
+    id: str = Field(description='For inputs: `{"upload": id}`.')
+    filename: str
+    media_type: str = Field(description="As stored: always image/png, whatever was sent.")
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    created_at: str = Field(json_schema_extra=TIME)
+    expires_at: str = Field(description="Later when a job refers to it.", json_schema_extra=TIME)
+
+
+class ModelBody(BaseModel):
+    """One model, in the shape of OpenAI's list with fields of ours."""
+
+    id: str
+    object: str = "model"
+    created: int = 0
+    owned_by: str
+    title: str
+    family: str
+    kinds: list[str]
+    default_for: list[str]
+    queue: str
+    licence: str
+    revision: str
+    memory_bytes: int | None = None
+    defaults: Json
+    limits: Json
+    inputs: Json = Field(
+        description="By kind: the JSON Schema of the inputs with this model's defaults and limits."
+    )
+    warm: int = Field(description="Live workers that have it loaded.")
+    workers: int = Field(description="Live workers that can serve it; 0 means that its jobs wait.")
+
+
+class KindBody(BaseModel):
+    """One kind and the JSON Schema of its inputs."""
+
+    id: str
+    object: str = "kind"
+    summary: str
+    default_model: str | None = None
+    models: list[str]
+    inputs: Json = Field(description="JSON Schema.")
+
+
+class QueueBody(BaseModel):
+    """One queue now, and what it has done so far."""
+
+    name: str
+    ready: int
+    delayed: int
+    waiting: int
+    running: int
+    oldest_wait_seconds: float
+    succeeded: int
+    failed: int
+    cancelled: int
+    device_seconds: float
+    workers: int
+    idle_workers: int
+
+
+class WorkerBody(BaseModel):
+    """One live worker."""
+
+    id: str
+    device: str
+    queues: list[str]
+    models: list[str]
+    warm: list[str]
+    idle: bool
+    running: int = Field(description="Jobs that it runs.")
+    since: str = Field(json_schema_extra=TIME)
+    seen_at: str = Field(json_schema_extra=TIME)
+
+
+class ListBody(BaseModel):
+    """A list in OpenAI's shape."""
+
+    object: str = "list"
+    data: list[Json]
+
+
+def timestamp(milliseconds: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def job_path(job_id: str) -> str:
+    """Path of a job on this API."""
+    return f"/v1/jobs/{job_id}"
+
+
+def job_body(job: Job, *, position: int | None = None, live: Mapping[str, Any] | None = None) -> Json:
+    """The job as clients see it; `live` is progress that is fresher than the record's."""
+    path = job_path(job.id)
+    progress = (live or job.progress) if job.status is Status.RUNNING else None
+    return _without_nothing(
+        {
+            "id": job.id,
+            "kind": job.kind,
+            "model": job.model,
+            "status": job.status.value,
+            "version": job.version,
+            "priority": str(job.priority),
+            "inputs": job.inputs,
+            "metadata": job.metadata,
+            "progress": progress_body(progress) if progress else None,
+            "queue": _without_nothing({"position": position}) if job.status is Status.QUEUED else None,
+            "waits_for": list(job.waits_for) or None,
+            "attempts": [attempt_body(attempt) for attempt in job.attempts],
+            "artifacts": [artifact_body(job.id, artifact) for artifact in job.artifacts],
+            "error": error_body(job.error) if job.error else None,
+            "retry_of": job.retry_of,
+            "cancel_requested_at": _maybe_time(job.cancel_requested_at),
+            "not_before": _maybe_time(job.not_before) if job.status is Status.QUEUED else None,
+            "created_at": timestamp(job.created_at),
+            "started_at": _maybe_time(job.started_at),
+            "finished_at": _maybe_time(job.finished_at),
+            "expires_at": _maybe_time(job.expires_at),
+            "urls": {"self": path, "cancel": f"{path}/cancel", "events": f"{path}/events"},
+        }
+    )
+
+
+def progress_body(progress: Mapping[str, Any]) -> Json:
+    """{fraction, step, steps, stage}, those that are known."""
+    return {name: progress[name] for name in ProgressBody.model_fields if progress.get(name) is not None}
+
+
+def attempt_body(attempt: Attempt) -> Json:
+    return _without_nothing(
+        {
+            "id": attempt.id,
+            "number": attempt.number,
+            "worker": attempt.worker,
+            "device": attempt.device,
+            "started_at": timestamp(attempt.started_at),
+            "ended_at": _maybe_time(attempt.ended_at),
+            "outcome": attempt.outcome.value if attempt.outcome else None,
+            "error": error_body(attempt.error) if attempt.error else None,
+        }
+    )
+
+
+def artifact_body(job_id: str, artifact: Artifact) -> Json:
+    known = {name: getattr(artifact, name) for name in ArtifactBody.model_fields if name != "url"}
+    return _without_nothing(known) | {"url": f"{job_path(job_id)}/artifacts/{artifact.name}"}
+
+
+def error_body(error: JobError) -> Json:
+    return {"type": error.type, "title": error.title, "detail": error.detail, "retryable": error.retryable}
+
+
+def upload_body(upload: Upload) -> Json:
+    same = ("id", "filename", "media_type", "bytes", "sha256", "width", "height")
+    times = {"created_at": timestamp(upload.created_at), "expires_at": timestamp(upload.expires_at)}
+    return {name: getattr(upload, name) for name in same} | times
+
+
+def model_body(model: Model, workers: list[WorkerInfo]) -> Json:
+    return _without_nothing(
+        {
+            "id": model.name,
+            "object": "model",
+            "created": 0,
+            "owned_by": model.name.partition("/")[0],
+            "title": model.title or model.name,
+            "family": model.family,
+            "kinds": list(model.kinds),
+            "default_for": list(model.default_for),
+            "queue": model.queue,
+            "licence": model.licence,
+            "revision": model.revision,
+            "memory_bytes": model.memory_bytes or None,
+            "defaults": dict(model.defaults),
+            "limits": {name: limit.model_dump(exclude_none=True) for name, limit in model.limits.items()},
+            "inputs": {kind: model.schema_for(kind) for kind in model.kinds},
+            "warm": sum(model.name in worker.card.warm for worker in workers),
+            "workers": sum(model.name in worker.card.models for worker in workers),
+        }
+    )
+
+
+def kind_body(kind: str, models: list[Model], default: Model | None) -> Json:
+    return _without_nothing(
+        {
+            "id": kind,
+            "object": "kind",
+            "summary": KINDS[kind].summary,
+            "default_model": default.name if default else None,
+            "models": [model.name for model in models],
+            "inputs": schema_of(kind),
+        }
+    )
+
+
+def queue_body(stats: QueueStats) -> Json:
+    same = (name for name in QueueBody.model_fields if name != "idle_workers")
+    return {name: getattr(stats, name) for name in same} | {"idle_workers": stats.parked}
+
+
+def worker_body(worker: WorkerInfo) -> Json:
+    """Without host and process id: those are for the operator, who has the logs."""
+    return {
+        "id": worker.card.id,
+        "device": worker.card.device,
+        "queues": list(worker.card.queues),
+        "models": list(worker.card.models),
+        "warm": list(worker.card.warm),
+        "idle": worker.parked,
+        "running": len(worker.jobs),
+        "since": timestamp(worker.since),
+        "seen_at": timestamp(worker.seen_at),
+    }
+
+
+def _maybe_time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else timestamp(milliseconds)
+
+
+def _without_nothing(fields: Json) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}

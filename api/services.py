@@ -1,0 +1,107 @@
+"""What the views work with: made once for each process, reached through `services()`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from flask import current_app
+
+from api.home import HomeCap
+from api.hub import Hub
+from api.listeners import EventsListener, LiveListener
+from infra.broker import Doorbell, make_celery
+from infra.connections import check_durable, connect
+from infra.jobs.answers import Limits
+from infra.jobs.events import Events
+from infra.jobs.live import Live
+from infra.jobs.queue import JobQueue
+from infra.jobs.rescuer import Rescuer
+from infra.keys import Keys
+from infra.settings import Settings
+from infra.storage import open_storage
+from infra.storage.base import Storage
+from infra.uploads import Uploads
+from pipelines.catalog import Catalog
+
+EXTENSION = "atelier"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the views."""
+
+    settings: Settings
+    state: redis.Redis
+    queue: JobQueue
+    events: Events
+    live: Live
+    storage: Storage
+    uploads: Uploads
+    keys: Keys
+    catalog: Catalog
+    hub: Hub
+    home: HomeCap
+    listeners: tuple[EventsListener, LiveListener]
+    rescuer: Rescuer
+
+    def start(self) -> None:
+        """Start what runs beside the requests."""
+        for listener in self.listeners:
+            listener.start()
+        self.rescuer.start()
+
+    def stop(self) -> None:
+        """Let every watcher go, and end what `start` started."""
+        self.hub.close()
+        self.rescuer.stop()
+        for listener in self.listeners:
+            listener.stop()
+
+
+def services() -> Services:
+    """Of the application that serves this request."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found
+
+
+def build_services(settings: Settings) -> Services:
+    """Connect everything; NotDurable or StateUnavailable when the state server will not do."""
+    state = connect(settings.state_address, name="atelier-api")
+    broker = connect(settings.broker_address, timeout=0.5, retries=0, decode=False, name="atelier-api")
+    catalog = load_catalog(settings)
+    doorbell = Doorbell(make_celery(settings, sorted({*settings.queue_names, *catalog.queues()})))
+    queue = JobQueue(
+        state,
+        limits=Limits.from_settings(settings),
+        ring=doorbell.ring,
+        durability=check_durable(state, settings.durability),
+    )
+    hub = Hub(settings.max_watchers)
+    return Services(
+        settings=settings,
+        state=state,
+        queue=queue,
+        events=Events(state),
+        live=Live(broker),
+        storage=open_storage(settings),
+        uploads=Uploads(
+            state,
+            expires_seconds=settings.upload_expires_seconds,
+            owner_bytes=settings.max_stored_upload_bytes_per_owner,
+        ),
+        keys=Keys(state),
+        catalog=catalog,
+        hub=hub,
+        home=HomeCap(settings),
+        listeners=(
+            EventsListener(connect(settings.state_address, name="atelier-api-events"), hub),
+            LiveListener(connect(settings.broker_address, decode=False, name="atelier-api-live"), hub),
+        ),
+        rescuer=Rescuer(queue, settings.tick_seconds),
+    )
+
+
+def load_catalog(settings: Settings) -> Catalog:
+    """The built-in catalog, the home's own file if there is one, and those of the `catalog` setting."""
+    own = [settings.places.models] if settings.places.models.exists() else []
+    return Catalog.load([*own, *(Path(name) for name in settings.catalog.split(":") if name)])

@@ -1,0 +1,187 @@
+"""From a request body to jobs that can be enqueued: every fault is found before anything is stored."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from api.problems import Fault, Problem
+from api.references import References
+from api.services import services
+from api.strict_json import escape
+from infra.jobs.record import NewJob, new_job_id
+from pipelines.catalog import Resolved
+from pipelines.errors import InvalidInputs, RequestError
+
+MAX_CHAIN = 50
+MONTH = 30 * 86400
+REF = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
+MetadataKey = Annotated[str, Field(pattern=r"^(?!__)[A-Za-z0-9_.:-]{1,64}$")]
+MetadataValue = Annotated[str, Field(max_length=512)] | bool | int | float | None
+
+
+class Submission(BaseModel):
+    """What `POST /v1/jobs` takes. `inputs` is checked against the kind's own schema and the model's limits."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    kind: str = Field(max_length=64, description="What to do; `/v1/kinds` lists the kinds.")
+    model: str | None = Field(
+        None, max_length=160, description="Which model; the kind's default when absent."
+    )
+    inputs: dict[str, Any] = Field(description="The kind's inputs, as its JSON Schema in `/v1/kinds` says.")
+    priority: Literal["low", "normal", "high"] = Field("normal", description="Order among your own jobs.")
+    metadata: dict[MetadataKey, MetadataValue] = Field(
+        {},
+        max_length=32,
+        description="Your own notes, given back with the job: 32 short texts or numbers at most.",
+    )
+    start_deadline_seconds: float | None = Field(
+        None, gt=0, le=MONTH, description="The job fails unless it has started this many seconds from now."
+    )
+    deadline_seconds: float | None = Field(
+        None, gt=0, le=MONTH, description="The job fails unless it is done this many seconds from now."
+    )
+    expires_in_seconds: int | None = Field(
+        None, ge=60, le=12 * MONTH, description="How long the finished job and its artifacts are kept."
+    )
+
+
+class ChainedSubmission(Submission):
+    """One job of a list; the inputs of a later one may refer to it as `{"job": "#ref"}`."""
+
+    ref: str = Field(pattern=REF.pattern, description="A name for this job within the list.")
+
+
+@dataclass
+class Draft:
+    """One job on its way: `place` is the pointer to it in the body, empty for a single one."""
+
+    place: str
+    submission: Submission
+    job_id: str
+    resolved: Resolved | None = None
+
+
+def jobs_of(body: Any, owner: str) -> list[NewJob]:
+    """The jobs that a body asks for; Problem 422 with every fault that was found."""
+    drafts = _chain(body) if isinstance(body, list) else [_draft("", body, Submission)]
+    references = References(owner)
+    refs: dict[str, str] = {}
+    faults: list[tuple[str, Fault]] = []
+    for draft in drafts:
+        try:
+            draft.resolved = _resolve(draft, refs)
+        except RequestError as error:
+            slug = error.type
+            faults += [(slug, Fault(draft.place + found.pointer, found.detail)) for found in error.problems]
+        if isinstance(draft.submission, ChainedSubmission):
+            refs[draft.submission.ref] = draft.job_id
+    _raise(faults)
+    jobs = [_new_job(draft, owner, references, set(refs.values())) for draft in drafts]
+    _raise(("invalid_inputs", fault) for fault in references.faults)
+    references.keep_uploads()
+    return jobs
+
+
+def _chain(body: list[Any]) -> list[Draft]:
+    if not 1 <= len(body) <= MAX_CHAIN:
+        raise Problem(
+            "invalid_request", f"A list holds 1 to {MAX_CHAIN} jobs.", faults=[Fault("", "wrong length")]
+        )
+    drafts = [_draft(f"/{index}", item, ChainedSubmission) for index, item in enumerate(body)]
+    seen: set[str] = set()
+    for draft in drafts:
+        ref = draft.submission.ref  # type: ignore[attr-defined]  # all are ChainedSubmissions
+        if ref in seen:
+            raise Problem(
+                "invalid_request",
+                "Two jobs have the same ref.",
+                faults=[Fault(f"{draft.place}/ref", "is not unique")],
+            )
+        seen.add(ref)
+    return drafts
+
+
+def _draft(place: str, item: Any, model: type[Submission]) -> Draft:
+    if not isinstance(item, dict):
+        raise Problem(
+            "invalid_request", "A job is a JSON object.", faults=[Fault(place, "must be an object")]
+        )
+    if "webhook" in item:
+        detail = "this version has no webhooks; watch the job's events instead"
+        raise Problem("invalid_request", detail, faults=[Fault(f"{place}/webhook", detail)])
+    try:
+        return Draft(place, model.model_validate(item), new_job_id())
+    except ValidationError as error:
+        faults = [
+            _fault(place, details["loc"], details["type"], details["msg"]) for details in error.errors()
+        ]
+        raise Problem("invalid_request", _summary(faults), faults=faults) from None
+
+
+def _fault(place: str, loc: Sequence[str | int], kind: str, message: str) -> Fault:
+    parts = [part for part in loc if part != "[key]"]
+    if parts and parts[0] == "metadata":
+        parts = parts[:2]  # the rest names the type that was tried, not a place
+    pointer = place + "".join("/" + escape(part) for part in parts)
+    return Fault(pointer, "there is no such field" if kind == "extra_forbidden" else message)
+
+
+def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
+    """The effective inputs; `#ref`s are replaced by the ids of the jobs that stand before this one."""
+    inputs = dict(draft.submission.inputs)
+    for name, value in inputs.items():
+        target = value.get("job") if isinstance(value, dict) else None
+        if isinstance(target, str) and target.startswith("#"):
+            if target[1:] not in refs:
+                raise InvalidInputs([_no_such_ref(name, target)])
+            inputs[name] = {**value, "job": refs[target[1:]]}
+    return services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
+
+
+def _no_such_ref(name: str, target: str) -> Any:
+    from pipelines.errors import Problem as InputProblem
+
+    return InputProblem(
+        f"/inputs/{escape(name)}/job", f"no job before this one in the list has the ref {target[1:]!r}"
+    )
+
+
+def _new_job(draft: Draft, owner: str, references: References, chained: set[str]) -> NewJob:
+    submission, resolved = draft.submission, draft.resolved
+    assert resolved is not None  # noqa: S101 - faults were raised before
+    inputs = resolved.inputs.as_json()
+    waits_for = references.check(draft.place, draft.job_id, resolved.inputs.files(), inputs, chained)
+    settings = services().settings
+    return NewJob(
+        id=draft.job_id,
+        owner=owner,
+        kind=submission.kind,
+        model=resolved.model.name,
+        queue=resolved.model.queue,
+        inputs=inputs,
+        cost=resolved.cost,
+        priority=submission.priority,
+        metadata=submission.metadata,
+        waits_for=waits_for,
+        max_attempts=settings.max_attempts,
+        expires_in_seconds=submission.expires_in_seconds or settings.expires_in_seconds,
+        start_deadline_seconds=submission.start_deadline_seconds,
+        deadline_seconds=submission.deadline_seconds,
+    )
+
+
+def _raise(faults: Iterable[tuple[str, Fault]]) -> None:
+    found = list(faults)
+    if found:
+        slug = found[0][0]
+        only = [fault for _, fault in found]
+        raise Problem(slug, _summary(only), faults=only)
+
+
+def _summary(faults: Sequence[Fault]) -> str:
+    first = f"{faults[0].pointer}: {faults[0].detail}"
+    return first if len(faults) == 1 else f"{first} (and {len(faults) - 1} more)"

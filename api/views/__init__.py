@@ -1,0 +1,1 @@
+"""The calls: each view parses, calls, answers."""

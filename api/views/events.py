@@ -1,0 +1,100 @@
+"""Server-sent events of one job, from the past to its final event."""
+
+import base64
+import json
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+
+from flask import Response, g, request
+
+from api.answers import empty
+from api.bodies import Json, progress_body
+from api.hub import LOOK_AGAIN_SECONDS, Hub, Watch
+from api.reading import query
+from api.services import services
+from infra.errors import JobNotFound, Unavailable
+from infra.jobs.events import Event, Events, EventType
+from infra.jobs.live import read_live
+from infra.jobs.record import Job
+
+RECONNECT = b"retry: 1000\n\n"  # milliseconds until a browser connects again
+COMMENT = b": still here\n\n"
+FINAL = frozenset({EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED})
+WEBP = b"RIFF"
+
+
+def stream(job_id: str) -> Response:
+    """The events after `Last-Event-ID`, then new ones as they come; 204 when the final one was seen."""
+    query()
+    job = services().queue.get(job_id, g.owner)
+    past = services().events.read(job_id, request.headers.get("Last-Event-ID") or None)
+    if job.status.final and not past:
+        return empty()
+    with ExitStack() as opened:
+        watch = opened.enter_context(services().hub.watch(job_id))
+        frames = _frames(services().events, services().hub, watch, past, _latest(job))
+        response = Response(frames, content_type="text/event-stream; charset=utf-8")
+        response.headers["X-Accel-Buffering"] = "no"  # asks proxies not to hold events back
+        response.call_on_close(opened.pop_all().close)
+    return response
+
+
+def _latest(job: Job) -> Json | None:
+    """Live progress for who comes in the middle of a run."""
+    progress = services().live.latest(job.id) if not job.status.final else None
+    return _progressed(progress) if progress else None
+
+
+def _frames(
+    events: Events, hub: Hub, watch: Watch, past: Sequence[Event], latest: Json | None
+) -> Iterator[bytes]:
+    """What is sent, until the final event or the end of this process."""
+    yield RECONNECT
+    after = yield from _tell(past, None)
+    if latest is not None and after is not None:
+        yield _frame(EventType.PROGRESSED, latest)
+    while after is not None and not hub.closing:
+        woken = watch.wait(LOOK_AGAIN_SECONDS)
+        if not woken:
+            yield COMMENT
+        if (live := watch.take_live()) is not None:
+            shown = read_live(live)
+            yield _frame(EventType.PROGRESSED, _progressed(shown.progress, shown.preview))
+        if watch.take_changed() or not woken:
+            after = yield from _tell(_read(events, watch.job_id, after), after)
+
+
+def _tell(events: Sequence[Event] | None, after: str | None) -> Generator[bytes, None, str | None]:
+    """Send these events; the id to go on after, None when there is nothing more to come."""
+    if events is None:
+        return None
+    for event in events:
+        yield _frame(event.type, event.data, event.id)
+        if event.type in FINAL:
+            return None
+        after = event.id
+    return after
+
+
+def _read(events: Events, job_id: str, after: str) -> Sequence[Event] | None:
+    """New events; None when the job is gone. While the state server is away there are none: we look again."""
+    try:
+        return events.read(job_id, after)
+    except Unavailable:
+        return []
+    except JobNotFound:
+        return None
+
+
+def _progressed(progress: Json, preview: bytes | None = None) -> Json:
+    data: Json = {"status": "running", "progress": progress_body(progress)}
+    if preview is not None:
+        media_type = "image/webp" if preview.startswith(WEBP) else "image/jpeg"
+        data["preview"] = {"media_type": media_type, "base64": base64.b64encode(preview).decode()}
+    return data
+
+
+def _frame(kind: str, data: Json, event_id: str | None = None) -> bytes:
+    """One event; live progress has no id, because it cannot be resumed from."""
+    head = f"id: {event_id}\n" if event_id is not None else ""
+    return f"{head}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

@@ -1,0 +1,208 @@
+"""Jobs: submit, show, list, cancel, retry, delete."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+
+from flask import Response, g, request
+
+from api.answers import empty, json_answer, not_modified
+from api.bodies import Json, job_body, job_path
+from api.problems import Problem, invalid
+from api.reading import idempotency_key, json_body, no_inputs, preferred_wait, query
+from api.services import services
+from api.submission import jobs_of
+from api.watching import wait_until_final
+from infra.errors import JobNotFound, Unavailable
+from infra.jobs.answers import Enqueued, Filters
+from infra.jobs.record import Idempotency, Job, Status, new_job_id
+from infra.logs import get_logger
+from infra.metrics import JOBS_SUBMITTED
+from infra.storage.keys import job_prefix
+from infra.uploads import UploadNotFound
+from pipelines.kinds import FileRef, parse_inputs
+
+DEFAULT_PAGE = 20
+LARGEST_PAGE = 100
+LONGEST_FILTER = 160  # characters
+
+log = get_logger()
+
+
+def submit() -> Response:
+    """Queue one job, or a list of jobs that build on each other. On disk when this answers 202."""
+    body, sent = json_body(services().settings.max_body_bytes)
+    key = idempotency_key()
+    idempotency = Idempotency(key, hashlib.sha256(sent).hexdigest()) if key else None
+    done = _replayed(idempotency) or _accept(body, idempotency)
+    headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
+    jobs = _waited(done.jobs)
+    status = 200 if preferred_wait() and all(job.status.final for job in jobs) else 202
+    if isinstance(body, list):
+        return json_answer({"data": [_shown(job) for job in jobs]}, status, headers)
+    return json_answer(
+        _shown(jobs[0]), status, headers | {"Location": job_path(jobs[0].id)}, version=jobs[0].version
+    )
+
+
+def show(job_id: str) -> Response:
+    """One job; with `Prefer: wait=N` once it is final, or after N seconds."""
+    query()
+    wait = preferred_wait()
+    job = wait_until_final(job_id, g.owner, wait) if wait else services().queue.get(job_id, g.owner)
+    return not_modified(job.version) or json_answer(_shown(job), version=job.version)
+
+
+def index() -> Response:
+    """The owner's jobs, newest first."""
+    given = query("status", "kind", "model", "cursor", "limit")
+    filters = _filters(given)
+    try:
+        page = services().queue.list(
+            g.owner,
+            status=filters.status,
+            kind=filters.kind,
+            model=filters.model,
+            cursor=given.get("cursor"),
+            limit=_limit(given.get("limit")),
+        )
+    except ValueError:
+        raise invalid("/query/cursor", "This is not a cursor that a list was answered with.") from None
+    return json_answer({"data": [job_body(job) for job in page.jobs], "next_cursor": page.next_cursor})
+
+
+def cancel(job_id: str) -> Response:
+    """Cancel now when queued, ask the worker when running; a final job stays as it is."""
+    no_inputs()
+    job = services().queue.cancel(job_id, g.owner)
+    return json_answer(_shown(job), version=job.version)
+
+
+def cancel_many() -> Response:
+    """Cancel all jobs that match and are not final."""
+    no_inputs("status", "kind", "model")
+    return json_answer(
+        {"count": services().queue.cancel_many(g.owner, _filters(query("status", "kind", "model")))}
+    )
+
+
+def retry(job_id: str) -> Response:
+    """Queue the same inputs again, as a new job."""
+    no_inputs()
+    services().home.check()
+    new_id = new_job_id()
+    _keep_uploads(services().queue.get(job_id, g.owner), new_id)
+    job = services().queue.retry(job_id, g.owner, new_id)
+    _accepted(job)
+    return json_answer(_shown(job), 202, {"Location": job_path(job.id)}, version=job.version)
+
+
+def retry_many() -> Response:
+    """Retry the failed and cancelled jobs that match and have not been retried yet."""
+    no_inputs("status", "kind", "model")
+    services().home.check()
+    return json_answer(
+        {"count": services().queue.retry_many(g.owner, _filters(query("status", "kind", "model")))}, 202
+    )
+
+
+def delete(job_id: str) -> Response:
+    """Remove a job and its artifacts; a running one is cancelled first, and what it leaves is removed after it."""
+    no_inputs()
+    job = services().queue.delete(job_id, g.owner)
+    if job is not None:
+        try:
+            services().storage.delete_prefix(job_prefix(job.owner, job.id))
+            services().queue.forget(job.id)
+        except Unavailable as error:  # it is hidden for good already, and the collector tries again
+            log.warning(
+                "Artifacts are removed later", action="job.delete_later", job_id=job.id, error=str(error)
+            )
+    return empty()
+
+
+def _replayed(idempotency: Idempotency | None) -> Enqueued | None:
+    """The answer to a repeated request. Looked up before the request is validated: what it refers to may be gone."""
+    jobs = services().queue.replayed(g.owner, idempotency) if idempotency else None
+    return Enqueued(jobs, replayed=True) if jobs else None
+
+
+def _accept(body: object, idempotency: Idempotency | None) -> Enqueued:
+    jobs = jobs_of(body, g.owner)
+    services().home.check()
+    done = services().queue.enqueue(jobs, idempotency)
+    if not done.replayed:
+        for job in done.jobs:
+            _accepted(job)
+    return done
+
+
+def _accepted(job: Job) -> None:
+    JOBS_SUBMITTED.inc(kind=job.kind, model=job.model)
+    log.info(
+        "A job was accepted",
+        action="job.accepted",
+        job_id=job.id,
+        owner=job.owner,
+        kind=job.kind,
+        model=job.model,
+    )
+
+
+def _waited(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs after `Prefer: wait`. They are accepted already, so a process full of watchers answers at once."""
+    wait = preferred_wait()
+    if not wait:
+        return list(jobs)
+    waited = list(jobs)
+    with suppress(Problem, Unavailable, JobNotFound):
+        for index, job in enumerate(jobs):
+            waited[index] = wait_until_final(job.id, job.owner, wait)
+    return waited
+
+
+def _shown(job: Job) -> Json:
+    """The body with what only the present tells: its place, or its live progress."""
+    if job.status is Status.QUEUED:
+        return job_body(job, position=services().queue.position(job))
+    if job.status is Status.RUNNING:
+        return job_body(job, live=_live(job))
+    return job_body(job)
+
+
+def _live(job: Job) -> Json | None:
+    progress = services().live.latest(job.id)
+    return progress if progress and progress.get("attempt_id") == job.attempt_id else None
+
+
+def _keep_uploads(job: Job, new_id: str) -> None:
+    for field, ref in parse_inputs(job.kind, job.inputs).files().items():
+        _keep_upload(field, ref, new_id)
+
+
+def _keep_upload(field: str, ref: FileRef, job_id: str) -> None:
+    if ref.upload:
+        try:
+            services().uploads.refer(ref.upload, [job_id])
+        except UploadNotFound:
+            detail = "The upload that this job used is gone; submit a new job."
+            raise invalid(f"/inputs/{field}/upload", detail, slug="invalid_inputs") from None
+
+
+def _filters(given: dict[str, str]) -> Filters:
+    for name in ("kind", "model"):
+        if len(given.get(name, "")) > LONGEST_FILTER:
+            raise invalid(f"/query/{name}", f"This is longer than {LONGEST_FILTER} characters.")
+    try:
+        status = Status(given["status"]) if "status" in given else None
+    except ValueError:
+        raise invalid("/query/status", f"A status is one of {', '.join(Status)}.") from None
+    return Filters(status, given.get("kind"), given.get("model"))
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_PAGE
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= LARGEST_PAGE and len(text) < 4):
+        raise invalid("/query/limit", f"A limit is a number from 1 to {LARGEST_PAGE}.")
+    return int(text)
