@@ -1,6 +1,5 @@
 """What goes into JobQueue's calls and comes out of them, besides the record itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -98,8 +97,10 @@ class Filters:
     kind: str | None = None
     model: str | None = None
 
-    def as_args(self) -> Mapping[str, str | None]:
-        return {"status": self.status, "kind": self.kind, "model": self.model}
+    def as_arguments(self) -> dict[str, str]:
+        """Names and values of those that are given."""
+        given = {"status": self.status, "kind": self.kind, "model": self.model}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

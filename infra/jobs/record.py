@@ -14,12 +14,12 @@ SCHEMA = 1
 
 
 class Status(StrEnum):
-    """Where a job stands. The last three are final: such a record changes no more, apart from its removal."""
+    """Where a job stands. The last three are final: the result changes no more."""
 
     QUEUED = "queued"
-    """Waits: to be claimed, for `not_before`, or for the jobs in `waits_for`. A worker's claim moves it on."""
+    """Waits: to be claimed, for `not_before`, or for `waits_for`. A worker's claim moves it on."""
     RUNNING = "running"
-    """One attempt holds the lease. Its worker's commit or requeue moves it on, or `tick` when that is lost."""
+    """One attempt holds the lease. Its worker's commit or requeue moves it on, or `tick` if that is lost."""
     SUCCEEDED = "succeeded"
     """Committed: all outputs are stored and named by the manifest. Kept until `expires_at`."""
     FAILED = "failed"
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     """Its result was committed."""
     FAILED = "failed"
-    """The pipeline raised. Counts in `fails`; tried again while the error is retryable and attempts are left."""
+    """The pipeline raised. Counts in `fails`; tried again if the error is retryable and attempts are left."""
     CANCELLED = "cancelled"
     """Stopped on request."""
     TIMED_OUT = "timed_out"
@@ -168,6 +168,8 @@ class Job:
     """Why it failed, once failed."""
     retry_of: str | None
     """The job that this one repeats."""
+    retried_as: str | None
+    """The newest job that repeats this one."""
     waits_for: tuple[str, ...]
     """Jobs that must succeed before this one may start."""
     not_before: int | None
@@ -195,6 +197,8 @@ class Job:
     """Fails with `start_deadline_exceeded` when no attempt has started by then."""
     deadline_at: int | None
     """Fails with `deadline_exceeded` when it is not done by then."""
+    weight: float
+    """Share of the owner: with 2.0 it is charged half, so gets twice as much as one with 1.0."""
 
     @property
     def alone(self) -> bool:
@@ -226,7 +230,6 @@ class NewJob:
     deadline_seconds: float | None = None
     """From now until it must be done."""
     weight: float = 1.0
-    """Share of the owner: with 2.0 it is charged half, so gets twice as much as one with 1.0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,23 @@
+-- Cancel a queued job, flag a running one, leave a final one. With filters, only a job that matches.
+-- Answers: cancelled | asked | unchanged, record | missing.
+
+local function matches(job)
+  for name, value in pairs(A.filters) do
+    if job[name] ~= value then return false end
+  end
+  return true
+end
+
+local job = load_job(A.job_id)
+if not job or job.owner ~= A.owner or job.delete_requested_at ~= '' then return answer('missing') end
+if not matches(job) or job.place == '' or job.cancel_requested_at ~= '' then
+  return answer('unchanged', record(job.id))
+end
+save(job, {cancel_requested_at = now})
+if job.status == 'queued' then
+  end_job(job, 'cancelled')
+  return answer('cancelled', record(job.id))
+end
+bump(job)
+ping(job)
+return answer('asked', record(job.id))

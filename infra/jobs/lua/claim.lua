@@ -1,0 +1,125 @@
+-- Give the worker the best job for it, or park it. Said again with the same attempt id: the same job while it is
+-- still ours. Answers: ok, record | none.
+
+local WARM_LEAD = 30    -- device-seconds that an owner may get ahead because its model is loaded
+local WARM_PASSES = 8   -- times that one job may be passed over by jobs whose model is loaded
+
+local worker = A.worker
+
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list) do set[item] = true end
+  return set
+end
+
+local able, warm = set_of(worker.models), set_of(worker.warm)
+
+-- The least served owner with a ready job of this model; those at their running limit are set aside.
+local function first_owner(queue, model)
+  while true do
+    local first = redis.call('ZRANGE', owners_key(queue, model), 0, 0, 'WITHSCORES')
+    if not first[1] then return nil end
+    if not at_limit(first[1]) then return first[1], tonumber(first[2]) end
+    block_owner(queue, first[1])
+  end
+end
+
+-- The best job of each model that this worker can run: {id, model, owner's virtual time, score}.
+local function candidates(queue)
+  local found = {}
+  for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
+    local owner, at = nil, nil
+    if able[model] then owner, at = first_owner(queue, model) end
+    if owner then
+      local head = redis.call('ZRANGE', ready_key(queue, owner, model), 0, 0, 'WITHSCORES')
+      found[#found + 1] = {id = head[1], model = model, at = at, score = tonumber(head[2])}
+    end
+  end
+  return found
+end
+
+local function before(a, b)
+  if not b then return true end
+  return a.at < b.at or (a.at == b.at and a.score < b.score)
+end
+
+local function rank(candidate) return math.floor(candidate.score / 1e13) end
+
+-- Whether a job with a loaded model may go before the one whose turn it is. Both bounds keep anyone from starving.
+local function may_pass(loaded, first)
+  return loaded.at - first.at <= WARM_LEAD
+    and rank(loaded) <= rank(first)
+    and number(redis.call('HGET', job_key(first.id), 'passed')) < WARM_PASSES
+end
+
+local function choose(queue)
+  local first, loaded = nil, nil
+  for _, candidate in ipairs(candidates(queue)) do
+    if before(candidate, first) then first = candidate end
+    if warm[candidate.model] and before(candidate, loaded) then loaded = candidate end
+  end
+  if loaded and loaded.id ~= first.id and may_pass(loaded, first) then
+    redis.call('HINCRBY', job_key(first.id), 'passed', 1)
+    return loaded
+  end
+  return first
+end
+
+-- The worker's queues that have ready jobs, least served first.
+local function queues_in_order()
+  local found = {}
+  for place, queue in ipairs(worker.queues) do
+    local at = redis.call('ZSCORE', fair_key('queues', 'active'), queue)
+    if at then found[#found + 1] = {name = queue, at = tonumber(at), place = place} end
+  end
+  table.sort(found, function(a, b) return a.at < b.at or (a.at == b.at and a.place < b.place) end)
+  return found
+end
+
+local function best_job()
+  for _, queue in ipairs(queues_in_order()) do
+    local chosen = choose(queue.name)
+    if chosen then return load_job(chosen.id) end
+  end
+end
+
+local function charge(job)
+  local cost = number(job.cost)
+  fair_charge('queues', job.queue, cost)
+  rank_owner(job.queue, job.owner, fair_charge(owner_clock(job.queue), job.owner, cost / number(job.weight)))
+  redis.call('HINCRBYFLOAT', queue_key(job.queue), 'device_seconds', cost)
+end
+
+local function start(job)
+  charge(job)
+  move(job, 'running')
+  local count_now = number(job.attempt_count) + 1
+  local attempt = {id = A.attempt_id, number = count_now, worker = worker.id, device = worker.device, started_at = now}
+  save(job, {
+    status = 'running', attempt_id = A.attempt_id, attempt_count = count_now, progress = '', passed = 0,
+    started_at = job.started_at ~= '' and job.started_at or now,
+    ['attempt:' .. count_now] = cjson.encode(attempt),
+  })
+  redis.call('HSET', attempt_key(A.attempt_id), 'job', job.id)
+  redis.call('PEXPIRE', attempt_key(A.attempt_id), ATTEMPT_KEPT_MS)
+  watch_deadline(job)
+  bump(job)
+  publish(job, 'job.started', cjson.encode({attempt = count_now, worker = worker.id}))
+end
+
+local earlier = redis.call('HGET', attempt_key(A.attempt_id), 'job')
+if earlier then
+  if held_job(earlier, A.attempt_id) then return answer('ok', record(earlier)) end
+  return answer('none')
+end
+register(worker)
+local job = best_job()
+if not job then
+  redis.call('HSET', worker_key(worker.id), 'jobs', '[]')
+  park(worker.id)
+  return answer('none')
+end
+unpark(worker.id)
+redis.call('HSET', worker_key(worker.id), 'jobs', cjson.encode({job.id}))
+start(job)
+return answer('ok', record(job.id))

@@ -1,0 +1,4 @@
+-- A worker that stops takes its registration back. Answers: ok.
+
+forget_worker(A.worker_id)
+return answer('ok')

@@ -1,0 +1,120 @@
+-- How attempts and jobs end, and what follows for the jobs that wait for them.
+
+local function attempt_key(id) return P .. 'a:' .. id end
+local function dependants_key(id) return P .. 'dep:' .. id end
+
+local ATTEMPT_KEPT_MS = 3600 * 1000  -- how long a worker may repeat a call about an attempt and be told the same
+
+local function end_attempt(job, outcome, error_text)
+  local field = 'attempt:' .. job.attempt_count
+  local attempt = cjson.decode(redis.call('HGET', job_key(job.id), field))
+  attempt.ended_at = now
+  attempt.outcome = outcome
+  attempt.error = error_text  -- JSON text within JSON: decoding and encoding here could change it
+  save(job, {[field] = cjson.encode(attempt)})
+end
+
+local function close_job(job, status, error_text)
+  move(job, '')
+  save(job, {status = status, error = error_text or '', finished_at = now, not_before = '',
+             expires_at = now + job.expires_in_seconds * 1000})
+  bump(job)
+  publish(job, 'job.' .. status)
+  redis.call('PEXPIRE', events_key(job.id), C.events_keep_ms)
+  redis.call('ZREM', P .. 'deadlines', job.id)
+  redis.call('ZREM', P .. 'live:' .. job.owner, job.id)
+  redis.call('ZADD', P .. 'expiring', job.delete_requested_at ~= '' and now or job.expires_at, job.id)
+  redis.call('HINCRBY', queue_key(job.queue), status, 1)
+end
+
+-- The error of a job that waited for this one; none when this one was cancelled.
+local function inherited_error(ended)
+  if ended.status ~= 'failed' then return nil end
+  return fault('dependency_failed', 'Job ' .. ended.id .. ' failed.')
+end
+
+local function ready_after_one_more(dependant)
+  save(dependant, {waits_on = number(dependant.waits_on) - 1})
+  if dependant.waits_on == '0' then
+    move(dependant, 'ready')
+    bump(dependant)
+    ping(dependant)
+  end
+end
+
+-- Make the job final. Jobs that waited for it become ready, fail or are cancelled with it, and so on.
+local function end_job(job, status, error_text)
+  close_job(job, status, error_text)
+  local ended = {job}
+  while #ended > 0 do
+    local next_one = table.remove(ended)
+    for _, id in ipairs(redis.call('SMEMBERS', dependants_key(next_one.id))) do
+      local dependant = load_job(id)
+      if dependant and dependant.place == 'waiting' then
+        if next_one.status == 'succeeded' then
+          ready_after_one_more(dependant)
+        else
+          close_job(dependant, next_one.status, inherited_error(next_one))
+          ended[#ended + 1] = dependant
+        end
+      end
+    end
+    redis.call('DEL', dependants_key(next_one.id))
+  end
+end
+
+local function queue_again(job, delay_ms)
+  save(job, {status = 'queued', attempt_id = '', progress = '', not_before = delay_ms > 0 and now + delay_ms or ''})
+  move(job, delay_ms > 0 and 'delayed' or 'ready')
+  watch_deadline(job)
+  bump(job)
+  publish(job, 'job.queued')
+  return 'queued'
+end
+
+local function fail(job, error_text)
+  end_job(job, 'failed', error_text)
+  return 'failed'
+end
+
+-- The first accident is taken for bad luck, the next ones wait, so that a poisonous job cannot occupy all workers.
+local ACCIDENT_DELAY_MS = 5000
+
+local function after_accident(job, counter, limit, kind)
+  local times = number(job[counter]) + 1
+  save(job, {[counter] = times})
+  if times >= limit then return fail(job, fault(kind, 'This happened ' .. times .. ' times.')) end
+  return queue_again(job, times > 1 and ACCIDENT_DELAY_MS or 0)
+end
+
+local function after_failure(job, error_text, retryable, delay_ms)
+  local times = number(job.fails) + 1
+  save(job, {fails = times})
+  if not retryable or times >= number(job.max_attempts) then return fail(job, error_text) end
+  return queue_again(job, delay_ms or math.min(60, 2 ^ (times - 1)) * 1000)
+end
+
+local function after_release(job)
+  fair_refund('queues', job.queue, number(job.cost))
+  fair_refund(owner_clock(job.queue), job.owner, number(job.cost) / number(job.weight))
+  local at = redis.call('ZSCORE', fair_key(owner_clock(job.queue), 'active'), job.owner)
+  if at then rank_owner(job.queue, job.owner, at) end
+  redis.call('HINCRBYFLOAT', queue_key(job.queue), 'device_seconds', -number(job.cost))
+  return queue_again(job, 0)
+end
+
+-- End the attempt of a running job that brought no result. A cancel request and a missed deadline come first,
+-- whatever the attempt died of.
+local function retire(job, outcome, error_text, retryable, delay_ms)
+  end_attempt(job, outcome, error_text)
+  if job.cancel_requested_at ~= '' or outcome == 'cancelled' then
+    end_job(job, 'cancelled')
+    return 'cancelled'
+  end
+  if outcome == 'timed_out' then return fail(job, error_text or fault('deadline_exceeded')) end
+  if job.timed_out_at ~= '' then return fail(job, fault('deadline_exceeded')) end
+  if outcome == 'crashed' then return after_accident(job, 'crashes', C.max_crashes, 'worker_crashed') end
+  if outcome == 'lost' then return after_accident(job, 'losses', C.max_losses, 'worker_lost') end
+  if outcome == 'released' then return after_release(job) end
+  return after_failure(job, error_text, retryable, delay_ms)
+end

@@ -1,0 +1,130 @@
+"""The Lua scripts: loaded once, run by digest, confirmed on disk where that is asked for."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import redis
+from redis.exceptions import NoScriptError
+
+from infra.connections import Durability, translate
+from infra.errors import StateUnavailable
+from infra.jobs.answers import Limits
+from infra.jobs.codec import dump, dump_error
+from infra.jobs.record import FAULTS
+
+PREFIX = "atl:{g0}:"
+"""Before every key of the jobs. The braces are a cluster's hash tag: scripts need all keys on one node."""
+
+FOLDER = Path(__file__).parent / "lua"
+
+EVENTS_MAX = 10_000
+"""Events kept of one job; older ones are trimmed, and who missed them gets a snapshot."""
+
+TICK_BATCH = 500
+"""Entries of each sort that one tick handles, so that it stays a matter of milliseconds."""
+
+CONFIRM_MS = 700
+"""How long one WAITAOF may take: less than the second after which the client gives a reply up."""
+
+CONFIRM_TRIES = 2
+"""An everysec server may need more than a second; two waits still answer within the API's 3 s."""
+
+Answer = tuple[str, Any, list[list[str]]]
+"""What every script answers: a word, a value, and (queue, job id) pairs to ring for."""
+
+
+@cache
+def source(name: str) -> str:
+    """The text of one script with all that is shared before it."""
+    shared = sorted(FOLDER.glob("shared/*.lua"))
+    return "\n".join(path.read_text() for path in [*shared, FOLDER / f"{name}.lua"])
+
+
+@cache
+def digest(name: str) -> str:
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+class Scripts:
+    """Runs scripts by name against one state server."""
+
+    def __init__(self, state: redis.Redis, limits: Limits, durability: Durability) -> None:
+        self._state = state
+        self._config = dump(_config(limits))
+        self._confirms = durability == "waitaof"
+
+    @translate()
+    def run(self, name: str, **arguments: Any) -> Answer:
+        """The script's answer. Arguments that are None are left out."""
+        return self._reloading(name, lambda: [self._state.evalsha(*self._call(name, arguments))])[0]
+
+    @translate()
+    def run_durably(self, name: str, **arguments: Any) -> Answer:
+        """The same, and its writes are on the server's disk when this returns.
+
+        WAITAOF speaks for the writes of its own connection only, so a SET goes the same way before it: after
+        a retry on a new connection the script has nothing left to write, though its first run may not yet be
+        on disk.
+        """
+        if not self._confirms:
+            return self.run(name, **arguments)
+
+        def confirmed() -> list[Answer]:
+            pipe = self._state.pipeline(transaction=False)
+            pipe.evalsha(*self._call(name, arguments))
+            pipe.set(PREFIX + "confirm", 1)
+            for _ in range(CONFIRM_TRIES):
+                pipe.waitaof(1, 0, CONFIRM_MS)
+            answer, _, *confirmations = pipe.execute()
+            if not any(fsynced for fsynced, _ in confirmations):
+                raise StateUnavailable("The state server did not confirm in time that this is on its disk.")
+            return [answer]
+
+        return self._reloading(name, confirmed)[0]
+
+    @translate()
+    def run_many(self, name: str, calls: Iterable[Mapping[str, Any]]) -> list[Answer]:
+        """One script for many arguments, in one round trip; other clients get in between."""
+        waiting = list(calls)
+
+        def all_of_them() -> list[Answer]:
+            pipe = self._state.pipeline(transaction=False)
+            for arguments in waiting:
+                pipe.evalsha(*self._call(name, arguments))
+            return cast(list[Answer], pipe.execute())
+
+        return self._reloading(name, all_of_them) if waiting else []
+
+    def _call(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, int, str, str, str]:
+        given = {key: value for key, value in arguments.items() if value is not None}
+        return digest(name), 1, PREFIX, self._config, json.dumps(given, allow_nan=False)
+
+    def _reloading(self, name: str, run: Any) -> list[Answer]:
+        """Run; when the server does not know the script (it was restarted), load it and run again."""
+        try:
+            return cast(list[Answer], run())
+        except NoScriptError:
+            self._state.script_load(source(name))
+            return cast(list[Answer], run())
+
+
+def _config(limits: Limits) -> dict[str, Any]:
+    lease_ms = round(limits.lease_seconds * 1000)
+    return {
+        "lease_ms": lease_ms,
+        "gap_ms": lease_ms * 2 // 3,
+        "max_queued_per_owner": limits.max_queued_per_owner,
+        "max_running": limits.max_running_per_owner,
+        "max_queued": limits.max_queued,
+        "max_crashes": limits.max_crashes,
+        "max_losses": limits.max_losses,
+        "idempotency_ms": round(limits.idempotency_hours * 3_600_000),
+        "events_keep_ms": limits.events_keep_seconds * 1000,
+        "events_max": EVENTS_MAX,
+        "tick_batch": TICK_BATCH,
+        "faults": {name: dump_error(fault) for name, fault in FAULTS.items()},
+    }

@@ -1,0 +1,98 @@
+"""Reads that change nothing: queues, workers, owners, flags, what is over. Used by JobQueue only."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import redis
+
+from infra.jobs.answers import Beat, OwnerUsage, QueueStats, WorkerCard, WorkerInfo
+from infra.jobs.scripts import PREFIX
+
+
+def owner_usage(state: redis.Redis, owner: str) -> OwnerUsage:
+    queued, running = state.hmget(f"{PREFIX}count:{owner}", "queued", "running")
+    return OwnerUsage(int(queued or 0), int(running or 0))
+
+
+def queue_stats(state: redis.Redis) -> tuple[QueueStats, ...]:
+    """One after another: each queue's numbers are of one moment, the whole is not."""
+    live = workers(state)
+    now = _server_time(state)
+    names = sorted(cast(set[str], state.smembers(f"{PREFIX}queues")))
+    return tuple(_queue_stats(state, name, live, now) for name in names)
+
+
+def _queue_stats(state: redis.Redis, name: str, live: Sequence[WorkerInfo], now: int) -> QueueStats:
+    pipe = state.pipeline()
+    pipe.hgetall(f"{PREFIX}queue:{name}")
+    pipe.zrange(f"{PREFIX}since:{name}", 0, 0, withscores=True)
+    counters, oldest = pipe.execute()
+    serving = [worker for worker in live if name in worker.card.queues]
+    return QueueStats(
+        name=name,
+        ready=int(counters.get("ready", 0)),
+        delayed=int(counters.get("delayed", 0)),
+        waiting=int(counters.get("waiting", 0)),
+        running=int(counters.get("running", 0)),
+        oldest_wait_seconds=max(0, now - oldest[0][1]) / 1000 if oldest else 0.0,
+        succeeded=int(counters.get("succeeded", 0)),
+        failed=int(counters.get("failed", 0)),
+        cancelled=int(counters.get("cancelled", 0)),
+        device_seconds=float(counters.get("device_seconds", 0)),
+        workers=len(serving),
+        parked=sum(worker.parked for worker in serving),
+    )
+
+
+def workers(state: redis.Redis) -> tuple[WorkerInfo, ...]:
+    ids = sorted(cast(list[str], state.zrange(f"{PREFIX}workers", 0, -1)))
+    pipe = state.pipeline()
+    for worker_id in ids:
+        pipe.hgetall(f"{PREFIX}w:{worker_id}")
+    cards = [record for record in pipe.execute() if record]  # one may have left since
+    return tuple(_worker(state, record) for record in cards)
+
+
+def _worker(state: redis.Redis, record: Mapping[str, str]) -> WorkerInfo:
+    card = _card(json.loads(record["card"]))
+    parked = bool(card.queues) and state.zscore(f"{PREFIX}park:{card.queues[0]}", card.id) is not None
+    jobs = tuple(json.loads(record.get("jobs", "[]")))
+    return WorkerInfo(card, parked, jobs, int(record["since"]), int(record["seen_at"]))
+
+
+def _card(item: dict[str, Any]) -> WorkerCard:
+    lists = {name: tuple(item[name]) for name in ("queues", "models", "warm")}
+    return WorkerCard(**(item | lists))
+
+
+def flags(state: redis.Redis, leases: Sequence[tuple[str, str]]) -> dict[str, Beat]:
+    pipe = state.pipeline(transaction=False)
+    for job_id, _ in leases:
+        pipe.hmget(f"{PREFIX}j:{job_id}", "status", "attempt_id", "cancel_requested_at", "timed_out_at")
+    return {attempt: _flag(attempt, row) for (_, attempt), row in zip(leases, pipe.execute(), strict=True)}
+
+
+def _flag(attempt_id: str, row: Sequence[str | None]) -> Beat:
+    status, holder, cancelled, timed_out = row
+    if status != "running" or holder != attempt_id:
+        return Beat.LOST
+    if cancelled:
+        return Beat.CANCEL
+    return Beat.TIMED_OUT if timed_out else Beat.OK
+
+
+def expired(state: redis.Redis, limit: int) -> list[dict[str, str]]:
+    now = _server_time(state)
+    ids = cast(list[str], state.zrangebyscore(f"{PREFIX}expiring", "-inf", now, start=0, num=limit))
+    pipe = state.pipeline(transaction=False)
+    for job_id in ids:
+        pipe.hgetall(f"{PREFIX}j:{job_id}")
+    return [record for record in pipe.execute() if record]
+
+
+def _server_time(state: redis.Redis) -> int:
+    """Epoch ms by the clock that the scripts go by."""
+    seconds, micros = state.time()
+    skew = int(state.get(f"{PREFIX}skew") or 0)
+    return int(seconds) * 1000 + int(micros) // 1000 + skew
