@@ -1,0 +1,125 @@
+"""API keys: made once, kept as digests, revoked for good."""
+
+from pathlib import Path
+
+import pytest
+import redis
+
+from infra import keys as keys_module
+from infra.errors import BadSetting
+from infra.keys import RECORD, Keys, install_bootstrap_key
+from infra.settings import Settings
+from tests.servers import StateServer
+
+
+@pytest.fixture
+def keys(state_server: StateServer) -> Keys:
+    return Keys(state_server.client())
+
+
+def test_a_key_is_its_owners(keys: Keys) -> None:
+    key, text = keys.create("alice", "notebook")
+    assert text.startswith(f"atl_{key.id}_")
+    assert keys.authenticate(text) == "alice"
+    assert (key.owner, key.name, key.last_used) == ("alice", "notebook", None)
+
+
+def test_any_tells_whether_a_key_exists(keys: Keys) -> None:
+    assert not keys.any()
+    key, _ = keys.create("alice")
+    assert keys.any()
+    keys.revoke(key.id)
+    assert not keys.any()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-1] + "é", lambda t: t[:-2], lambda t: t + "A", lambda t: "", str.upper]
+)
+def test_a_malformed_key_is_nobodys(keys: Keys, change: object) -> None:
+    _, text = keys.create("alice")
+    assert keys.authenticate(change(text)) is None  # type: ignore[operator]
+
+
+def test_another_secret_under_a_known_id_is_nobodys(keys: Keys) -> None:
+    first, text = keys.create("alice")
+    _, other = keys.create("bob")
+    assert keys.authenticate(f"atl_{first.id}_{other.rpartition('_')[2]}") is None
+    assert keys.authenticate(text) == "alice"
+
+
+def test_a_revoked_key_is_nobodys(keys: Keys) -> None:
+    key, text = keys.create("alice")
+    assert keys.revoke(key.id)
+    assert keys.authenticate(text) is None
+    assert keys.list() == []
+    assert not keys.revoke(key.id)
+
+
+def test_revoking_what_never_was(keys: Keys) -> None:
+    assert not keys.revoke("0" * 16)
+    assert keys.list() == []
+
+
+def test_the_key_itself_is_nowhere_on_the_server(state: redis.Redis) -> None:
+    _, text = Keys(state).create("alice")
+    secret = text.split("_", 2)[2]
+    stored = " ".join(str(state.hgetall(key)) for key in state.scan_iter(f"{RECORD}*"))
+    assert "alice" in stored
+    assert secret not in stored
+
+
+def test_list_shows_the_oldest_first(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([30, 10, 20])
+    monkeypatch.setattr(keys_module, "_now", lambda: next(times))
+    for owner in ("c", "a", "b"):
+        keys.create(owner)
+    assert [key.owner for key in keys.list()] == ["a", "b", "c"]
+
+
+def test_last_used_is_noted_once_a_minute(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, text = keys.create("alice")
+    for now, noted in [(100_000, 100_000), (150_000, 100_000), (160_000, 160_000)]:
+        monkeypatch.setattr(keys_module, "_now", lambda now=now: now)
+        keys.authenticate(text)
+        assert keys.list()[0].last_used == noted
+
+
+@pytest.mark.parametrize("owner", ["", "Alice", "a/b", "a" * 65, "-a", "a b"])
+def test_an_owner_that_would_not_do_as_a_folder_is_refused(keys: Keys, owner: str) -> None:
+    with pytest.raises(BadSetting, match="An owner is"):
+        keys.create(owner)
+
+
+class TestBootstrapKey:
+    TEXT = f"atl_{'0' * 16}_{'A' * 43}"
+
+    def test_is_installed_at_every_start(self, keys: Keys, tmp_path: Path) -> None:
+        settings = self.settings(tmp_path, self.TEXT + "\n")
+        assert (
+            install_bootstrap_key(settings, keys) == install_bootstrap_key(settings, keys) == keys.list()[0]
+        )
+        assert keys.authenticate(self.TEXT) == "admin"
+
+    def test_stays_revoked(self, keys: Keys, tmp_path: Path) -> None:
+        settings = self.settings(tmp_path, self.TEXT)
+        install_bootstrap_key(settings, keys)
+        keys.revoke("0" * 16)
+        install_bootstrap_key(settings, keys)
+        assert keys.authenticate(self.TEXT) is None
+
+    def test_is_not_needed(self, keys: Keys) -> None:
+        assert install_bootstrap_key(Settings(), keys) is None
+        assert not keys.any()
+
+    def test_a_file_without_a_key_is_told(self, keys: Keys, tmp_path: Path) -> None:
+        with pytest.raises(BadSetting, match="looks like"):
+            install_bootstrap_key(self.settings(tmp_path, "password"), keys)
+
+    def test_a_missing_file_is_told(self, keys: Keys, tmp_path: Path) -> None:
+        with pytest.raises(BadSetting, match="cannot be read: No such file"):
+            install_bootstrap_key(Settings(bootstrap_key_file=tmp_path / "none"), keys)
+
+    @staticmethod
+    def settings(folder: Path, text: str) -> Settings:
+        (folder / "key").write_text(text)
+        return Settings(bootstrap_key_file=folder / "key")
