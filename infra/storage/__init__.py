@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from infra.errors import BadSetting
 from infra.settings import Settings
 from infra.storage.base import Reader, Stat, Storage, Stored
+from infra.storage.measured import MeasuredStorage
 
 __all__ = ["Reader", "Stat", "Storage", "Stored", "open_storage"]
 
@@ -17,11 +18,11 @@ def open_storage(settings: Settings) -> Storage:
     if scheme == "file":
         from infra.storage.folder import FolderStorage
 
-        return FolderStorage(folder_of(url))
+        return MeasuredStorage(FolderStorage(folder_of(url)), "folder")
     if scheme in ("s3+http", "s3+https"):
         from infra.storage.s3 import S3Storage
 
-        return S3Storage.from_url(url, public_url=settings.storage_public_url)
+        return MeasuredStorage(S3Storage.from_url(url, settings.storage_public_url), "s3")
     raise BadSetting("ATELIER_STORAGE_URL must start with file:///, s3+http:// or s3+https://.")
 
 

@@ -6,11 +6,12 @@ inside the folder is never followed, whoever put it there and whenever. Dotted n
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import stat as modes
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
@@ -55,19 +56,19 @@ class FolderStorage:
 
     def put(self, key: str, source: Path | bytes, media_type: str) -> Stored:
         *folders, name = check_key(key).split("/")
-        for last in (False, False, False, True):
-            try:
-                with (
-                    _opened(source) as chunks,
-                    _translated(key),
-                    self._folder(folders, create=True) as folder,
-                ):
-                    size, digest = _write(folder, name, chunks, media_type)
-                    return Stored(key, size, digest)
-            except _FolderVanished:  # a delete took the emptied folder away under us; make it again
-                if last:
-                    raise
-        raise AssertionError("the last round returns or raises")
+        with (
+            _opened(source) as chunks,
+            _translated(key),
+            self._lock(fcntl.LOCK_SH) as unlock,
+            self._folder(folders, create=True) as folder,
+        ):
+            part = _Part.new(folder, name)
+            unlock()  # nobody prunes a folder that has a file in it
+            with part:
+                size, digest = part.fill(chunks)
+                _note_media_type(folder, name, media_type)
+                part.move_to(name)
+            return Stored(key, size, digest)
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Reader:
         check_range(start, end)
@@ -137,6 +138,13 @@ class FolderStorage:
                 raise StorageUnavailable(f"the folder {self.root} cannot be written to")
 
     @contextmanager
+    def _lock(self, kind: int) -> Iterator[Callable[[], None]]:
+        """Shared while a put makes folders, exclusive while empty ones are removed; gives a way to end it."""
+        with self._folder([]) as root:
+            fcntl.flock(root, kind)
+            yield partial(fcntl.flock, root, fcntl.LOCK_UN)
+
+    @contextmanager
     def _folder(self, folders: Sequence[str], *, create: bool = False) -> Iterator[int]:
         """Descriptor of a folder under the root, opened segment by segment."""
         try:
@@ -175,18 +183,54 @@ class FolderStorage:
 
     def _prune(self, folders: Sequence[str]) -> None:
         """Remove the folder and its parents for as long as they are empty."""
-        for depth in range(len(folders), 0, -1):
-            with self._folder(folders[: depth - 1]) as parent:
-                try:
-                    os.rmdir(folders[depth - 1], dir_fd=parent)
-                except OSError as error:
-                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-                        return
-                    raise
+        with self._lock(fcntl.LOCK_EX):
+            for depth in range(len(folders), 0, -1):
+                with self._folder(folders[: depth - 1]) as parent:
+                    try:
+                        os.rmdir(folders[depth - 1], dir_fd=parent)
+                    except OSError as error:
+                        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                            return
+                        raise
 
 
-class _FolderVanished(InfraError):
-    """A folder was removed while something was being put into it."""
+class _Part:
+    """A file on its way: filled under a name that nobody reads, made durable, then moved to its own name."""
+
+    def __init__(self, folder: int, name: str, descriptor: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.descriptor = descriptor
+
+    @classmethod
+    def new(cls, folder: int, name: str) -> Self:
+        part = f".{name}.{secrets.token_hex(8)}{PART}"
+        return cls(folder, part, os.open(part, NEW_FILE, 0o600, dir_fd=folder))
+
+    def fill(self, chunks: Iterable[bytes]) -> tuple[int, str]:
+        """Write and fsync: (bytes, sha256 as hex)."""
+        size, digest = 0, sha256()
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+            _write_all(self.descriptor, chunk)
+        os.fsync(self.descriptor)
+        return size, digest.hexdigest()
+
+    def move_to(self, name: str) -> None:
+        os.rename(self.name, name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+        os.fsync(self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+        if error is not None:
+            with suppress(OSError):  # the first error is the one to tell; a part left behind is swept later
+                os.unlink(self.name, dir_fd=self.folder)
 
 
 class _FileReader:
@@ -226,46 +270,11 @@ class _FileReader:
 
 def _enter(parent: int, name: str, create: bool) -> int:
     """Descriptor of the folder `name` in `parent`; made, and made durable, if asked."""
-    if not create:
-        return os.open(name, DIRECTORY, dir_fd=parent)
-    try:
+    if create:
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent)
         os.fsync(parent)  # also when it was there: its maker may not have come so far yet
-        return os.open(name, DIRECTORY, dir_fd=parent)
-    except FileNotFoundError as error:
-        raise _FolderVanished from error
-
-
-def _write(folder: int, name: str, chunks: Iterable[bytes], media_type: str) -> tuple[int, str]:
-    """Write beside the final name, make it durable, then move it there: (bytes, sha256 as hex)."""
-    part = f".{name}.{secrets.token_hex(8)}{PART}"
-    try:
-        size, digest = _write_new(folder, part, chunks)
-        _note_media_type(folder, name, media_type)
-        os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(OSError):  # the first error is the one to tell; a part left behind is swept later
-            os.unlink(part, dir_fd=folder)
-        raise
-    os.fsync(folder)
-    return size, digest
-
-
-def _write_new(folder: int, name: str, chunks: Iterable[bytes]) -> tuple[int, str]:
-    """A new, fsynced file: (bytes, sha256 as hex)."""
-    try:
-        descriptor = os.open(name, NEW_FILE, 0o600, dir_fd=folder)
-    except FileNotFoundError as error:
-        raise _FolderVanished from error
-    size, digest = 0, sha256()
-    with os.fdopen(descriptor, "wb", buffering=0):
-        for chunk in chunks:
-            digest.update(chunk)
-            size += len(chunk)
-            _write_all(descriptor, chunk)
-        os.fsync(descriptor)
-    return size, digest.hexdigest()
+    return os.open(name, DIRECTORY, dir_fd=parent)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:
@@ -291,9 +300,9 @@ def _note_media_type(folder: int, name: str, media_type: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(note, dir_fd=folder)
         return
-    part = f".{name}.{secrets.token_hex(8)}{PART}"
-    _write_new(folder, part, (media_type.encode(),))
-    os.rename(part, note, src_dir_fd=folder, dst_dir_fd=folder)
+    with _Part.new(folder, name) as part:
+        part.fill((media_type.encode(),))
+        part.move_to(note)
 
 
 def _media_type(folder: int, name: str) -> str:

@@ -1,7 +1,7 @@
 """Objects on an S3 server, through the minio client with timeouts of our own (its default is five minutes).
 
-Two connection pools: `quick` for calls that must answer or fail within 3 seconds, and `patient` for the bytes
-of a put. A put first asks the quick pool whether the bucket is there, so that a server that is down or hung is
+Two connection pools: `quick` for calls that must answer or fail within 3 seconds, `patient` for the bytes of
+a put. A put first asks the quick pool whether the bucket is there, so that a server that is down or hung is
 found out before any byte is sent; the bucket is made then if it is missing and the credentials allow it.
 """
 
@@ -43,7 +43,6 @@ FULL = {
     "QuotaExceeded",
     "XMinioAdminBucketQuotaExceeded",
 }
-MISSING = {"NoSuchKey", "NoSuchObject", "NotFound"}
 
 
 class S3Storage:
@@ -277,23 +276,20 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        raise _translation(error, what) from error
-    except (InvalidResponseError, ServerError) as error:
-        status = error.status_code if isinstance(error, ServerError) else error._code
-        kind = StorageFull if status == 507 else StorageUnavailable
-        raise kind(f"the storage server answered with status {status}") from error
+        raise _translation(error.code or "an error", getattr(error.response, "status", 0), what) from error
+    except InvalidResponseError as error:  # an error whose XML minio does not read, as rclone's `text/xml`
+        raise _translation(f"status {error._code}", error._code, what) from error
+    except ServerError as error:
+        raise _translation(f"status {error.status_code}", error.status_code, what) from error
     except (MinioException, HTTPError, OSError) as error:
         raise StorageUnavailable(f"the storage server does not answer: {type(error).__name__}") from error
 
 
-def _translation(error: S3Error, what: str) -> InfraError:
-    code = error.code or "an error"
-    if code in MISSING:
+def _translation(code: str, status: int, what: str) -> InfraError:
+    if status == 404:
         return ObjectNotFound(f"no object {what}")
-    if code == "NoSuchBucket":
-        return ObjectNotFound(f"no object {what}: its bucket is not there")
-    if code == "InvalidRange":
+    if status == 416:
         return _BeyondTheEnd()
-    if code in FULL or getattr(error.response, "status", None) == 507:
+    if status == 507 or code in FULL:
         return StorageFull(f"the storage server has no room left: {code}")
     return StorageUnavailable(f"the storage server refused: {code}")
