@@ -140,6 +140,7 @@ class EmbeddedServers:
         """Start again whichever has died; their names ([]: all is well)."""
         dead = [server for server in self._servers if not server.alive]
         for server in dead:
+            server.stop()  # its tether's end is still ours to collect
             server.start()
         return [server.name for server in dead]
 
