@@ -1,7 +1,7 @@
 """What a family is: the code of one model architecture, found by an entry point. Loads no torch itself.
 
 A family has `kinds`, `capabilities`, `load`, and `run` (whole batches) or `serve` (requests that join and
-leave while it runs, as text does). `docs/families.md` shows how to write one.
+leave while it runs, as text does), or both. `docs/families.md` shows how to write one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,6 +112,10 @@ class Family(Protocol):
     def load(cls, weights: Path, device: str, dtype: str) -> "Family":
         """A pipeline from the weights in a local folder, on `device` (`cpu`, `cuda:0`), in the number
         format `dtype` (`auto`, `float32`, …). Fetches nothing, runs no code from the folder."""
+
+
+class BatchFamily(Family, Protocol):
+    """A family that makes whole batches: all start and end together."""
 
     def run(self, batch: list[Request], progress: Progress) -> list[list[Output]]:
         """The outputs of each request; an empty list for one that was stopped. All have one `batch_key`."""

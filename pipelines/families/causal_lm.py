@@ -21,7 +21,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from pipelines.base import Capabilities, Emit, Output, Progress, Request, buckets
+from pipelines.base import Capabilities, Emit, Output, Request, buckets
 from pipelines.errors import EngineError, InvalidInputs, PipelineError, Problem, Stopped
 from pipelines.families import _torch as torch_support
 from pipelines.families._text import Detokenizer, StopFinder
@@ -48,9 +48,6 @@ class CausalLM:
                 weights, dtype=torch_support.dtype_of(dtype, device), use_safetensors=True, **local
             )
             return cls(model.to(device).eval(), tokenizer)
-
-    def run(self, batch: list[Request], progress: Progress) -> list[list[Output]]:
-        raise EngineError("text is made by serve")
 
     def serve(self, requests: Iterable[Request], emit: Emit) -> None:
         """One request after the other; the outputs of a request in buckets."""
