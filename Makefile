@@ -1,0 +1,68 @@
+# Atelier's commands. `make` alone lists them. Each sets up .venv by itself and does nothing the second time.
+#
+#   PYTHON=python3.12        the Python to make .venv with (3.11 or newer)
+#   TORCH_INDEX_URL=URL      where to take torch from, such as a CPU build's index; empty: where pip always looks
+#   ARGS="-k storage"        more words for `make test`, `make up` or `make bench`
+
+PYTHON ?= python3
+TORCH_INDEX_URL ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH := torch==2.13.0
+# Every pip command names the torch pin, so that none of them can take another torch along.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt $(TORCH)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo up test check lint fmt bench lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with everything that the other targets need
+
+demo: $(STAMP) ## Make a picture and a text on this machine, show where they are, and stop
+	@$(BIN)/atelier demo $(ARGS)
+
+up: $(STAMP) ## Run Atelier on this machine until Ctrl-C
+	@$(BIN)/atelier up $(ARGS)
+
+test: $(STAMP) ## Run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint test ## Format, lint, types, imports, then all tests: what must pass before a commit
+
+lint: $(STAMP) ## Check format, lint, types and imports only
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: $(STAMP) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure what Atelier adds to a job, beside a plain Celery task on the same broker
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(STAMP) ## Write the versions in .venv into constraints.txt
+	@{ head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.tmp
+	@mv constraints.tmp constraints.txt
+
+clean: ## Remove .venv and what tools have left
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Atelier needs Python 3.11 or newer; $(PYTHON) is older or missing. Say which: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up $(VENV); the first time takes some minutes ..." >&2
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+		{ $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } || \
+		{ echo "Cannot make $(VENV). On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PIP) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+	@$(PIP) --editable '.[worker,dev]'
+	@touch $@
