@@ -1,4 +1,4 @@
-"""The operator's commands that need no server: `python -m infra.admin keys create|list|revoke`, `… gc`.
+"""The operator's commands that need no API: `python -m infra.admin keys create|list|revoke`, `… gc`.
 
 They work on the state server of the settings, or of the `atelier up` that serves the home. When nobody does,
 its embedded server is started for the moment. Exit codes are those of the `atelier` command (docs/cli.md).
@@ -16,11 +16,16 @@ from typing import Any
 import redis
 
 from infra import logs
+from infra.collector import collect, collect_leftovers
 from infra.connections import connect
 from infra.embedded import EmbeddedServers, HomeLock, read_instance
 from infra.errors import BadSetting, HomeInUse, InfraError, Unavailable
+from infra.jobs.answers import Limits
+from infra.jobs.queue import JobQueue
 from infra.keys import Key, Keys
 from infra.settings import Settings, load_settings
+from infra.storage import open_storage
+from infra.uploads import Uploads
 
 OK, FAILED, INVALID, UNREACHABLE, NOT_FOUND, RUNNING = 0, 1, 2, 3, 6, 7
 STATE_SECONDS = 5.0  # one try; nobody waits for a page here
@@ -94,6 +99,27 @@ def _revoke(given: argparse.Namespace, settings: Settings, state: redis.Redis) -
     return OK
 
 
+def _gc(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
+    queue = JobQueue(state, limits=Limits.from_settings(settings))
+    uploads = Uploads(
+        state,
+        expires_seconds=settings.upload_expires_seconds,
+        owner_bytes=settings.max_stored_upload_bytes_per_owner,
+    )
+    storage = open_storage(settings)
+    found = collect(queue, uploads, storage, dry_run=given.dry_run)
+    left = collect_leftovers(queue, storage, dry_run=given.dry_run)
+    counts = {**asdict(found), "leftovers": left.leftovers, "dry_run": given.dry_run}
+    verb = "Would remove" if given.dry_run else "Removed"
+    _print(
+        given,
+        counts,
+        f"{verb} {found.jobs} jobs and {found.uploads} uploads with {found.objects} objects,"
+        f" and {left.leftovers} leftovers.",
+    )
+    return OK
+
+
 def _print(given: argparse.Namespace, value: Any, text: str) -> None:
     print(json.dumps(value) if given.json else text)
 
@@ -122,6 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--name", default="", help="what the key is for")
     revoke = keys.add_parser("revoke", help="make a key worthless, at once")
     revoke.add_argument("id", help="the key's id, as `list` shows it")
+    gc = commands.add_parser("gc", help="remove expired jobs and uploads, and objects that no job names")
+    gc.add_argument("--dry-run", action="store_true", help="only count what would be removed")
+    _finish(gc, _gc)
     _finish(create, _create)
     _finish(keys.add_parser("list", help="the keys that are good"), _list)
     _finish(revoke, _revoke)

@@ -73,7 +73,9 @@ STORAGE_FAILURES = Counter(
     "storage_failures_total", "Storage operations that failed, by error.", ("backend", "operation", "error")
 )
 HOME_BYTES = Gauge("home_bytes", "Bytes of artifacts in the home folder.", across="livemostrecent")
-COLLECTED = Counter("collected_total", "What the collector removed: jobs or uploads.", ("what",))
+COLLECTED = Counter(
+    "collected_total", "What the collector removed: jobs, uploads, or leftovers (objects).", ("what",)
+)
 
 METRICS: tuple[Metric, ...] = tuple(found for found in list(vars().values()) if isinstance(found, Metric))
 

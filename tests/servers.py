@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
+import psutil
 import pytest
 import redis
 
@@ -51,6 +52,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def freeze(pid: int) -> None:
+    """Stop a process, and wait until it has stopped: until then it may still answer."""
+    process = psutil.Process(pid)
+    process.suspend()
+    wait_for(lambda: process.status() == psutil.STATUS_STOPPED, what=f"the stop of process {pid}")
 
 
 @dataclass
@@ -93,7 +101,7 @@ class StateServer:
 
     def freeze(self) -> None:
         """Hang it: connections stay open and nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -153,7 +161,7 @@ class S3Server:
 
     def freeze(self) -> None:
         """Hang it: connections stay open and nothing is answered."""
-        self.process.send_signal(signal.SIGSTOP)
+        freeze(self.process.pid)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
