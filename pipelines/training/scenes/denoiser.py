@@ -1,0 +1,77 @@
+"""The denoiser: a small UNet that hears what to paint in two ways, and its noise schedule.
+
+The text reaches it once as a whole, pooled into the time embedding that scales and shifts every residual
+block, which it learns to use within minutes, and once through cross-attention at 8 × 8 and 4 × 4, which
+sorts out several things. The schedule ends in pure noise (zero terminal signal, Lin et al. 2023, "Common
+diffusion noise schedules and sample steps are flawed"); without that, backgrounds drift to the average
+colour. It needs velocity prediction.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+
+from pipelines.training.scenes.autoencoder import LATENT_CHANNELS, SHRINK
+from pipelines.training.scenes.text import WIDTH
+from pipelines.training.scenes.vocabulary import SIDE
+
+TRAIN_STEPS = 1000  # of noise
+
+
+def build() -> UNet2DConditionModel:
+    """An untrained denoiser of latents (B, LATENT_CHANNELS, 16, 16)."""
+    return UNet2DConditionModel(
+        sample_size=SIDE // SHRINK,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=(48, 96, 144),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
+    )
+
+
+def scheduler() -> DDIMScheduler:
+    """Cosine schedule down to no signal at all; no clipping, as latents are not pixels."""
+    return DDIMScheduler(
+        num_train_timesteps=TRAIN_STEPS,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        steps_offset=1,
+    )
+
+
+def loss(model: UNet2DConditionModel, schedule: DDIMScheduler, latents: Tensor, words: Tensor) -> Tensor:
+    """Mean squared error of the velocity (Salimans and Ho 2022) at times spread over the batch."""
+    count = len(latents)
+    times = (torch.arange(count) + torch.rand(count)) / count * schedule.config.num_train_timesteps
+    times, noise = times.long(), torch.randn_like(latents)
+    velocity = schedule.get_velocity(latents, noise, times)
+    return nn.functional.mse_loss(
+        model(schedule.add_noise(latents, noise, times), times, words).sample, velocity
+    )
+
+
+class Average:
+    """Exponential moving average of a model's weights, quick at first and slow later."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        keep = min(self.decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            self.weights[name].lerp_(value, 1 - keep)

@@ -1,0 +1,91 @@
+"""Trains the autoencoder. Kept simple: minutes, not hours; a resumed run goes on with the time that is left.
+
+python -m pipelines.training.scenes.train_autoencoder --minutes 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines.training.scenes import autoencoder
+from pipelines.training.scenes.draw import draw
+from pipelines.training.scenes.sampling import random_scene
+from pipelines.training.scenes.state import Clock, Store
+from pipelines.training.scenes.team import Team
+
+BATCH = 16
+RATE = 1e-3
+CHECKPOINT = "autoencoder.pt"
+
+
+def pictures(count: int, seed: int) -> Tensor:
+    """`count` random scenes as (count, 3, SIDE, SIDE) uint8."""
+    dice = random.Random(seed)
+    drawn = np.stack([draw(random_scene(dice), seed + i) for i in range(count)])
+    return torch.from_numpy(drawn).permute(0, 3, 1, 2).contiguous()
+
+
+def scaled(pixels: Tensor) -> Tensor:
+    """uint8 to float in -1 to 1, channels last (faster convolutions on a CPU)."""
+    return (pixels.float() / 127.5 - 1).to(memory_format=torch.channels_last)
+
+
+def train(store: Store, minutes: float, threads: int) -> None:
+    torch.set_num_threads(threads)
+    team = Team()
+    torch.manual_seed(0)
+    model = autoencoder.Normalised(autoencoder.build()).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-4)
+    state = store.load(CHECKPOINT) or {}
+    if state:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    clock, step = Clock(minutes * 60, state.get("spent", 0.0)), state.get("step", 0)
+    pool, unseen = pictures(20_000, seed=1), pictures(256, seed=10_000_000)
+    torch.manual_seed(1000 * team.rank + step)
+    team.share = clock.share
+    while team.share < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * team.share)))
+        loss = autoencoder.loss(model, scaled(pool[torch.randint(len(pool), (team.part(BATCH),))]))
+        optimizer.zero_grad()
+        loss.backward()
+        team.agree(model, clock.share)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        if team.leads and (step % 100 == 0 or team.share >= 1):
+            figures = {"loss": loss.item(), "psnr": psnr(model, unseen)}
+            store.log("autoencoder", step=step, seconds=clock.spent, **figures)
+            saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            store.save(CHECKPOINT, {**saved, "step": step, "spent": clock.spent})
+    team.leave()
+
+
+@torch.no_grad()
+def psnr(model: autoencoder.Normalised, pixels: Tensor) -> float:
+    """Peak signal to noise over unseen pictures, dB."""
+    model.eval()
+    target = scaled(pixels)
+    error = (model(target).clamp(-1, 1) - target).square().mean().item() / 4
+    model.train()
+    return -10 * math.log10(error)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--store", default="var/scenes")
+    chosen = parser.parse_args()
+    train(Store(chosen.store), chosen.minutes, chosen.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The tales model: a small language model that tells very short tales."""
