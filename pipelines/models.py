@@ -1,6 +1,7 @@
 """A model: named weights of one family, as a row of a catalog states it. Loads nothing heavy."""
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,3 +140,7 @@ def digest_folder(folder: Path) -> str:
         with (folder / name).open("rb") as file:
             whole.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n".encode())
     return whole.hexdigest()
+
+
+if __name__ == "__main__":
+    print(digest_folder(Path(sys.argv[1])))

@@ -1,5 +1,8 @@
 """The catalog: rows, overlays, limits, broken files, and how a request is resolved."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pipelines.catalog import BUILT_IN, Catalog, digest_folder
@@ -209,3 +212,18 @@ def test_weights_are_checked_by_digest(load, tmp_path):
     (folder / "unet" / "config.json").write_text("{ }")
     with pytest.raises(ModelUnavailable, match="not the ones"):
         model.check_weights()
+
+
+def test_a_digest_can_be_had_by_hand(tmp_path):
+    for name in ("b.json", "a/x.json", "a.json", "B.json", ".hidden", "a/.cache/y"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    by_hand = "find -L . -type f -not -path '*/.*' -printf '%P\\n' | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum"
+    assert by_hand in (BUILT_IN.parents[1] / "docs" / "models.md").read_text()
+
+    shell = subprocess.run(["bash", "-c", by_hand], cwd=tmp_path, capture_output=True, text=True, check=True)
+    module = subprocess.run(
+        [sys.executable, "-m", "pipelines.models", tmp_path], capture_output=True, text=True, check=True
+    )
+
+    assert shell.stdout.split()[0] == module.stdout.strip() == digest_folder(tmp_path)

@@ -1,0 +1,84 @@
+"""The pages on kinds and models hold every field, as the code defines it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.base import Capabilities
+from pipelines.catalog import Catalog
+from pipelines.kinds import KINDS, schema_of
+from pipelines.limits import Limit
+from pipelines.models import Model
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def field_row(name, field, required):
+    """The table row of an input: name, type and range, default, help."""
+    options = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
+    default = "required" if name in required else f"`{json.dumps(field.get('default'))}`"
+    unit = f" {field['unit']}" if "unit" in field else ""
+    return f"| `{name}` | {values(options[0])}{unit} | {default} | {field['description']} |"
+
+
+def values(field):
+    """What a field may be, in words."""
+    if "$ref" in field:
+        return "a file"
+    if "enum" in field:
+        return ", ".join(f"`{each}`" for each in field["enum"])
+    if field["type"] == "array":
+        return f"up to {field['maxItems']} texts"
+    if field["type"] == "string":
+        return f"text, up to {field['maxLength']} characters"
+    low = f"{field['minimum']:g} ≤" if "minimum" in field else f"{field['exclusiveMinimum']:g} <"
+    high = f"≤ {field['maximum']:g}" if "maximum" in field else f"< {field['exclusiveMaximum']}"
+    multiple = f", multiple of {field['multipleOf']}" if "multipleOf" in field else ""
+    return f"{'whole ' if field['type'] == 'integer' else ''}number, {low} x {high}{multiple}"
+
+
+def model_row(name, field):
+    default = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
+    return f"| `{name}` | {default} | {field.description} |"
+
+
+def section(page, heading):
+    text = (DOCS / page).read_text()
+    assert f"\n## {heading}\n" in text, f"docs/{page} has no section {heading!r}"
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0].splitlines()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_input_of_a_kind_is_in_the_docs(kind):
+    schema, lines = schema_of(kind), section("kinds.md", f"`{kind}`")
+
+    assert KINDS[kind].summary in lines
+    rows = [field_row(name, field, schema["required"]) for name, field in schema["properties"].items()]
+    assert [line for line in lines if line.startswith("| `")] == rows
+
+
+def test_every_field_of_a_model_is_in_the_docs():
+    rows = [model_row(name, field) for name, field in Model.model_fields.items()]
+    assert [line for line in section("models.md", "The fields of a row") if line.startswith("| `")] == rows
+
+
+def test_the_example_rows_are_valid(tmp_path):
+    for number, block in enumerate((DOCS / "models.md").read_text().split("```toml\n")[1:]):
+        (tmp_path / f"{number}.toml").write_text(block.split("```")[0])
+
+    catalog = Catalog.load(sorted(tmp_path.iterdir()))
+
+    assert catalog.problems == ()
+    assert list(catalog.models) == ["house/tales", "me/fox"]
+
+
+def test_every_limit_is_in_the_docs():
+    rows = [f"| `{name}` | {field.description} |" for name, field in Limit.model_fields.items()]
+    assert [line for line in section("models.md", "Limits") if line.startswith("| `")] == rows
+
+
+def test_every_family_and_capability_is_in_the_docs():
+    text = (DOCS / "families.md").read_text()
+    for name in (*Capabilities.__dataclass_fields__, "stable_diffusion", "causal_lm"):
+        assert f"`{name}`" in text
