@@ -126,14 +126,16 @@ class Model(BaseModel):
 
 
 def digest_folder(folder: Path) -> str:
-    """SHA-256 over the sorted lines `<sha256 of the file>  <path in the folder>`, hidden files left out.
+    """SHA-256 over the sorted lines `<sha256 of the file>  <path in the folder>`, hidden files and Markdown left out.
 
     The lines are what `sha256sum` prints, so that the digest can be checked by hand.
     """
     files = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file()
+        and path.suffix != ".md"
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     whole = hashlib.sha256()
     for name in files:
