@@ -126,7 +126,7 @@ class Model(BaseModel):
 
 
 def digest_folder(folder: Path) -> str:
-    """SHA-256 over the sorted lines `<sha256 of the file>  <path in the folder>`, hidden files and Markdown left out.
+    """SHA-256 over the sorted lines `<sha256 of a file>  <its path>`; hidden files and Markdown are left out.
 
     The lines are what `sha256sum` prints, so that the digest can be checked by hand.
     """

@@ -56,10 +56,6 @@ class CausalLM:
                 emit.done(request, self._outputs(request, emit))
             except PipelineError as error:
                 emit.failed(request, error)
-            except Exception as error:  # noqa: BLE001 – one request's failure must not end the others
-                failure = EngineError(f"{type(error).__name__}: {error}")
-                failure.__cause__ = error
-                emit.failed(request, failure)
 
     def _outputs(self, request: Request, emit: Emit) -> list[Output]:
         inputs = request.inputs

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipelines.base import Request, load_family
-from pipelines.errors import InvalidInputs, ModelUnavailable, OutOfMemory, PipelineError, Stopped
+from pipelines.errors import InvalidInputs, ModelUnavailable, OutOfMemory, Stopped
 from pipelines.families.causal_lm import AddGumbel
 from pipelines.kinds import parse_inputs
 
@@ -144,15 +144,8 @@ def test_what_does_not_fit_the_model_is_told_and_the_others_go_on(serve, inputs,
     assert made.outputs.keys() == {"b"}
 
 
-@pytest.mark.parametrize(
-    ("raised", "told"),
-    [
-        (ZeroDivisionError("oh"), PipelineError),
-        (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory),
-    ],
-)
-def test_a_failure_is_told_and_the_others_go_on(serve, causal_lm, raised, told):
-    failures = [raised]
+def test_too_little_memory_is_told_and_the_others_go_on(serve, causal_lm):
+    failures = [torch.OutOfMemoryError("CUDA out of memory")]
 
     def fail_once(module, args):
         if failures:
@@ -162,8 +155,7 @@ def test_a_failure_is_told_and_the_others_go_on(serve, causal_lm, raised, told):
     made = serve(request("a"), request("b"))
     hook.remove()
 
-    assert isinstance(made.errors["a"], told)
-    assert made.errors["a"].__cause__ is raised
+    assert isinstance(made.errors["a"], OutOfMemory)
     assert made.outputs.keys() == {"b"}
 
 
