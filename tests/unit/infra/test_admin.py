@@ -1,0 +1,81 @@
+"""The operator's command, run as a process as people run it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import EmbeddedServers, HomeLock, Instance, write_instance
+from infra.embedded.lock import is_held
+from infra.keys import Keys
+from infra.settings import Settings
+from tests.servers import StateServer, free_port
+
+ROOT = Path(__file__).parents[3]
+
+
+def admin(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "infra.admin", *arguments]
+    environment = {**os.environ, **settings.environ()}
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def on_server(valkey: StateServer, tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, redis_url=valkey.url)
+
+
+class TestKeys:
+    def test_create_list_revoke(self, on_server: Settings, valkey: StateServer) -> None:
+        made = json.loads(admin(on_server, "keys", "create", "alice", "--name", "notebook", "--json").stdout)
+        assert Keys(valkey.client()).authenticate(made["key"]) == "alice"
+        (listed,) = json.loads(admin(on_server, "keys", "list", "--json").stdout)
+        assert listed["id"] == made["id"]
+        assert "key" not in listed
+        assert listed["last_used"].endswith("Z")
+        assert admin(on_server, "keys", "revoke", made["id"]).returncode == 0
+        assert Keys(valkey.client()).authenticate(made["key"]) is None
+
+    def test_for_people(self, on_server: Settings) -> None:
+        assert "no keys" in admin(on_server, "keys", "list").stdout
+        assert admin(on_server, "keys", "create", "alice").stdout.startswith("atl_")
+        assert "alice" in admin(on_server, "keys", "list").stdout
+
+    def test_exit_codes(self, on_server: Settings) -> None:
+        down = Settings(home=on_server.home, redis_url=f"redis://127.0.0.1:{free_port()}")
+        assert admin(on_server, "keys", "revoke", "nobody").returncode == 6
+        assert admin(on_server, "keys", "create", "No Name").returncode == 2
+        assert admin(on_server, "keys").returncode == 2
+        done = admin(down, "keys", "list")
+        assert (done.returncode, done.stderr.startswith("error: ")) == (3, True)
+
+
+class TestEmbedded:
+    def test_a_home_that_nobody_serves_is_served_for_the_moment(self, tmp_path: Path) -> None:
+        settings = Settings(home=tmp_path / "home")
+        assert admin(settings, "keys", "create", "alice").returncode == 0
+        assert "alice" in admin(settings, "keys", "list").stdout
+        assert not is_held(settings.home)
+
+    def test_the_running_instance_is_asked(self, tmp_path: Path) -> None:
+        settings, servers = Settings(home=tmp_path / "home"), EmbeddedServers(tmp_path / "home")
+        with HomeLock(settings.home):
+            state_url, broker_url = servers.start()
+            write_instance(settings.home, Instance("http://h", os.getpid(), state_url, broker_url))
+            done = admin(settings, "keys", "list", "--json")
+            servers.stop()
+        assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+    def test_while_it_is_starting_one_has_to_wait(self, tmp_path: Path) -> None:
+        with HomeLock(tmp_path / "home", "http://h"):
+            done = admin(Settings(home=tmp_path / "home"), "keys", "list")
+        assert (done.returncode, "Already running at http://h" in done.stderr) == (7, True)
+
+
+class TestGc:
+    def test_of_nothing(self, on_server: Settings) -> None:
+        assert json.loads(admin(on_server, "gc", "--json").stdout)["objects"] == 0
+        assert admin(on_server, "gc", "--dry-run").stdout.startswith("Would remove 0 jobs")
