@@ -70,6 +70,8 @@ class EventStream:
                 raise _NoMore
             for sent in httpx_sse.EventSource(response).iter_sse():
                 self._heard = time.monotonic()
+                if not sent.data:  # only `retry:`, which is about our pauses; we have our own
+                    continue
                 self._last_id = sent.id or self._last_id
                 yield Event(sent.id, sent.event, _data(sent))
 

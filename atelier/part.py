@@ -1,6 +1,5 @@
 """One process that `atelier up` keeps alive, tethered so that it cannot outlive it."""
 
-import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,8 @@ class Backoff:
 class Part:
     """A program of ours on a tether: it is killed when this process ends, however it ends.
 
-    name: for messages and the log file. stop_seconds: how long it may take to end after SIGTERM.
+    name: for messages. environment: all of its variables. stop_seconds: how long it may take to end after
+    SIGTERM. last_status: the exit status of its last death; None before the first.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Part:
     log: Path
     stop_seconds: float
     backoff: Backoff = field(default_factory=Backoff)
+    last_status: int | None = None
     _process: "subprocess.Popen[bytes] | None" = None
     _start_at: float = 0.0
 
     def start(self) -> None:
         """Start it, its output appended to its log."""
-        environment = {**os.environ, **self.environment}
         with self.log.open("ab") as log:
-            self._process = tether.start(self.command, stdout=log, stderr=log, env=environment)
+            self._process = tether.start(self.command, stdout=log, stderr=log, env=dict(self.environment))
         self.backoff.started()
 
     def died(self) -> int | None:
@@ -62,6 +62,7 @@ class Part:
         if self._process is None or (status := self._process.poll()) is None:
             return None
         self._forget()
+        self.last_status = status
         self._start_at = time.monotonic() + self.backoff.died()
         return status
 

@@ -35,13 +35,14 @@ UNSAFE: Final = Repeat(lost=False)
 
 
 class Transport:
-    """Sends requests to `url` as the owner of `api_key`."""
+    """Sends requests to `url` as the owner of `api_key`. retries: how often a failed call is sent again."""
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str, retries: int = RETRIES) -> None:
         headers = {"User-Agent": "atelier-client"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         self.url = url.rstrip("/")
+        self._retries = retries
         try:
             # trust_env: a proxy meant for the internet must not take requests to a server on loopback.
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=False)
@@ -52,9 +53,9 @@ class Transport:
         self._http.close()
 
     def call(self, method: str, path: str, repeat: Repeat = SAFE, **options: Any) -> httpx.Response:
-        """The answer, its status below 400. Sends again, at most RETRIES times, what `repeat` allows."""
+        """The answer, its status below 400. Sends again, at most `retries` times, what `repeat` allows."""
         pause = FIRST_PAUSE
-        for retries_left in range(RETRIES, -1, -1):
+        for retries_left in range(self._retries, -1, -1):
             try:
                 return self._once(method, path, **options)
             except AtelierError as error:

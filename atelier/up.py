@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
+from atelier.errors import AtelierError
 from atelier.part import Backoff, Part, tail
 from atelier.ports import free_port, local_url, port_is_free
+from atelier.transport import Transport
 from infra.embedded import EmbeddedServers, HomeLock, Instance, clear_instance, write_instance
 from infra.errors import ServerStartError
-from infra.settings import Settings
+from infra.settings import Settings, variable
 
 LOOK: Final = 0.2  # seconds between two looks at the parts
 START_SECONDS: Final = 120.0  # longest time until the API answers
 DEATHS_BEFORE_READY: Final = (
     3  # a part that keeps dying before the first `ready` will not get better by itself
 )
-API_STOP_SECONDS: Final = 10.0
+MISTAKE: Final = 2  # a part's exit status when a person must change something first
+API_STOP_SECONDS: Final = 15.0  # it gives requests in flight ten seconds
 STOP_MARGIN: Final = 15.0  # seconds that a worker may take on top of its drain time
 
 Say = Callable[[str], None]
@@ -123,7 +126,7 @@ class Supervisor:
 
     def _part(self, name: str, arguments: Sequence[str], stop_seconds: float) -> Part:
         log = self.settings.places.logs / f"{name}.log"
-        return Part(name, [sys.executable, *arguments], self.settings.environ(), log, stop_seconds)
+        return Part(name, [sys.executable, *arguments], environment_for(self.settings), log, stop_seconds)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -133,13 +136,15 @@ class Supervisor:
                 self._publish()
                 self.say(f"ready {self.url}")
                 return
-            for part in self._parts:
-                if part.backoff.deaths >= DEATHS_BEFORE_READY:
-                    raise CannotStart(f"{part.name} does not start. {_last_words(part)}")
+            self._give_up_on_hopeless_parts()
             if time.monotonic() > deadline:
-                raise CannotStart(
-                    f"the API did not answer for {START_SECONDS:.0f} s. {_last_words(self._parts[0])}"
-                )
+                words = _last_words(self._parts[0])
+                raise CannotStart(f"the API did not answer for {START_SECONDS:.0f} s. {words}")
+
+    def _give_up_on_hopeless_parts(self) -> None:
+        for part in self._parts:
+            if part.last_status == MISTAKE or part.backoff.deaths >= DEATHS_BEFORE_READY:
+                raise CannotStart(f"{part.name} does not start. {_last_words(part)}")
 
     def _publish(self) -> None:
         """Tell other processes on this home what runs where."""
@@ -194,21 +199,26 @@ class Supervisor:
             elif self._signals > 2:
                 raise KeyboardInterrupt  # the tethers kill what is left
 
-        signal.signal(signal.SIGINT, on_signal)
-        signal.signal(signal.SIGTERM, on_signal)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, on_signal)
 
 
 def is_ready(url: str) -> bool:
-    """Whether a server answers there and has all that it needs."""
-    from atelier.client import Client
-    from atelier.errors import AtelierError
-
+    """Whether a server answers there and has all that it needs; asks once."""
+    transport = Transport(url, "", retries=0)
     try:
-        with Client(url, "") as client:
-            client.ready()
+        transport.call("GET", "/readyz")
     except AtelierError:
         return False
+    finally:
+        transport.close()
     return True
+
+
+def environment_for(settings: Settings) -> dict[str, str]:
+    """The whole environment of a process that is to have exactly these settings."""
+    known = {variable(name) for name in type(settings).model_fields}
+    return {name: value for name, value in os.environ.items() if name not in known} | settings.environ()
 
 
 def _last_words(part: Part) -> str:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from atelier.cli.exits import Exit, exit_for
 from atelier.cli.output import Output
 from atelier.errors import AtelierError
+from infra.errors import BadSetting
 
 if TYPE_CHECKING:
     from atelier.client import Client
@@ -38,6 +39,9 @@ class Root(TyperGroup):
         except AtelierError as error:
             output_of(ctx).error(error)
             raise typer.Exit(exit_for(error)) from None
+        except BadSetting as error:
+            output_of(ctx).note(f"error: {error}")
+            raise typer.Exit(Exit.INVALID) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
 

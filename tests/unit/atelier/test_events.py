@@ -20,6 +20,7 @@ def events(*sent: tuple[str, str], then: float = 0.0) -> Any:
         request.send_response(200)
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
+        request.wfile.write(b"retry: 1000\n\n: a comment\n\n")
         for event_id, event_type in sent:
             data = json.dumps({"of": event_id})
             request.wfile.write(f"id: {event_id}\nevent: {event_type}\ndata: {data}\n\n".encode())

@@ -1,5 +1,6 @@
 """Parts on a tether: started, stopped, started again with growing pauses; ports."""
 
+import os
 import socket
 import sys
 import time
@@ -25,7 +26,11 @@ def make(tmp_path):
 
     def make(script: str, stop_seconds: float = 5.0) -> Part:
         part = Part(
-            "part", [sys.executable, "-c", script], {"GREETING": "hello"}, tmp_path / "part.log", stop_seconds
+            "part",
+            [sys.executable, "-c", script],
+            {**os.environ, "GREETING": "hello"},
+            tmp_path / "part.log",
+            stop_seconds,
         )
         made.append(part)
         return part
