@@ -1,0 +1,24 @@
+# A worker without a GPU. Built from the repository's root. The build argument TORCH_INDEX_URL may name a CPU build of
+# torch, which saves gigabytes: docker compose build --build-arg TORCH_INDEX_URL=URL worker-cpu
+FROM python:3.12-slim AS build
+ARG TORCH_INDEX_URL=
+WORKDIR /src
+RUN python -m venv /opt/atelier
+COPY constraints.txt ./
+RUN /opt/atelier/bin/pip install --no-cache-dir -c constraints.txt torch==2.13.0 \
+    ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"}
+COPY pyproject.toml README.md LICENSE ./
+COPY api api
+COPY atelier atelier
+COPY infra infra
+COPY pipelines pipelines
+COPY workers workers
+RUN /opt/atelier/bin/pip install --no-cache-dir -c constraints.txt torch==2.13.0 ".[worker]"
+
+FROM python:3.12-slim
+COPY --from=build /opt/atelier /opt/atelier
+ENV PATH=/opt/atelier/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1
+RUN useradd --uid 10001 --no-create-home atelier && install -d -o atelier -m 700 /var/lib/atelier
+USER atelier
+EXPOSE 9100
+CMD ["atelier", "worker", "--device", "cpu"]
