@@ -161,3 +161,52 @@ def test_every_field_is_explained_in_the_schema(kind):
 
 def test_a_pointer_is_escaped():
     assert pointer("inputs", "a/b", 0, "~") == "/inputs/a~1b/0/~0"
+
+
+def allowed(field):
+    """A strategy for what a field's schema allows."""
+    if "anyOf" in field:
+        return st.one_of(*map(allowed, field["anyOf"]))
+    if "enum" in field:
+        return st.sampled_from(field["enum"])
+    if "$ref" in field:
+        return st.just({"upload": "u1"})
+    return OF_TYPE[field["type"]](field)
+
+
+def allowed_texts(field):
+    some = st.from_regex(field["pattern"], fullmatch=True)
+    return some.filter(lambda text: field.get("minLength", 0) <= len(text) <= field["maxLength"])
+
+
+def allowed_integers(field):
+    step = field.get("multipleOf", 1)
+    last = field.get("maximum", field.get("exclusiveMaximum", 0) - 1)
+    return st.integers(field["minimum"] // step, last // step).map(lambda number: number * step)
+
+
+def allowed_numbers(field):
+    low = field.get("minimum", field.get("exclusiveMinimum"))
+    return st.floats(low, field["maximum"], exclude_min="exclusiveMinimum" in field)
+
+
+OF_TYPE = {
+    "null": lambda field: st.none(),
+    "array": lambda field: st.lists(allowed(field["items"]), max_size=field["maxItems"]),
+    "string": allowed_texts,
+    "integer": allowed_integers,
+    "number": allowed_numbers,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_what_the_schema_allows_is_accepted(kind, data):
+    schema = schema_of(kind)
+    required = {name: allowed(schema["properties"][name]) for name in schema["required"]}
+    optional = {name: allowed(field) for name, field in schema["properties"].items() if name not in required}
+    raw = data.draw(st.fixed_dictionaries(required, optional=optional))
+
+    _, pointers = outcome(kind, raw)
+
+    assert pointers in ([], ["/inputs/strength"])  # that steps × strength is at least 1, no schema can say

@@ -1,12 +1,14 @@
 """Outputs as files: metadata, digests, determinism."""
 
 import hashlib
+import io
 
 import pytest
 from PIL import Image
 
 from pipelines import media
-from pipelines.base import Output
+from pipelines.base import PREVIEW_BYTES, Output
+from pipelines.errors import InvalidInputs
 
 PROVENANCE = {
     "prompt": 'a 🦊 <b>&amp;</b> %s مرحبا\n"x"',
@@ -105,3 +107,62 @@ def test_text_is_utf_8_without_more(tmp_path):
     assert file.name == "0.txt"
     assert file.sha256 == file.sample_sha256 == hashlib.sha256(text.encode()).hexdigest()
     assert file.width is None
+
+
+def read(path, size=(60, 40)):
+    return media.read_picture(path, size)
+
+
+def test_a_picture_is_scaled_to_cover_and_cut_round_its_middle(tmp_path):
+    wide = Image.new("RGB", (300, 100), "red")
+    wide.paste("blue", (100, 0, 200, 100))
+    wide.save(tmp_path / "wide.png")
+
+    picture = read(tmp_path / "wide.png", (50, 50))
+
+    assert (picture.mode, picture.size) == ("RGB", (50, 50))
+    assert picture.getpixel((25, 25)) == (0, 0, 255)
+    assert picture.getpixel((5, 25)) == (0, 0, 255)  # the red thirds are cut away
+
+
+def test_what_is_transparent_is_white(tmp_path):
+    Image.new("RGBA", (60, 40), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+
+    assert read(tmp_path / "clear.png").getcolors() == [(2400, (255, 255, 255))]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "I;16", "LA", "1"])
+def test_every_mode_is_read(tmp_path, mode):
+    suffix = "jpg" if mode == "CMYK" else "png"
+    Image.new(mode, (60, 40)).save(tmp_path / f"x.{suffix}")
+
+    assert read(tmp_path / f"x.{suffix}").mode == "RGB"
+
+
+def test_a_photo_is_turned_as_its_exif_says(tmp_path):
+    photo = Image.new("RGB", (60, 40), "red")
+    photo.paste("blue", (0, 0, 60, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # taken upside down
+    photo.save(tmp_path / "photo.png", exif=exif)
+
+    assert read(tmp_path / "photo.png").getpixel((30, 35)) == (0, 0, 255)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"<svg/>"])
+def test_what_is_no_picture_is_refused(tmp_path, data):
+    (tmp_path / "x").write_bytes(data)
+
+    with pytest.raises(InvalidInputs) as caught:
+        read(tmp_path / "x")
+    assert [problem.pointer for problem in caught.value.problems] == ["/inputs/image"]
+
+
+def test_a_preview_is_small_or_none():
+    plain = media.preview(Image.new("RGB", (1024, 512), "red"))
+
+    with Image.open(io.BytesIO(plain)) as image:
+        assert (image.format, image.size) == ("WEBP", (256, 128))
+    assert len(plain) <= PREVIEW_BYTES
+    noise = Image.frombytes("RGB", (256, 256), hashlib.shake_256(b"").digest(3 * 256 * 256))
+    assert media.preview(noise) is None
