@@ -1,16 +1,23 @@
-"""What wakes an idle work loop, and tells others when it is idle again."""
+"""What wakes an idle work loop, and tells others whether it is idle."""
 
 import threading
+from collections.abc import Callable
 
 
 class Bell:
-    """Rung by doorbells and by the drain; only the work loop rests on it."""
+    """Rung by doorbells, by a new catalog and by the drain; only the work loop rests on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_rest: Callable[[], None] = lambda: None) -> None:
+        """`on_rest` is called by the loop's thread each time that it begins to rest."""
         self._changed = threading.Condition()
         self._rung = False
         self._idle = False
-        self._closed = False
+        self._on_rest = on_rest
+
+    @property
+    def resting(self) -> bool:
+        """Whether the loop is idle, and nobody has rung yet."""
+        return self._idle and not self._rung
 
     def ring(self) -> None:
         """Wake the loop, or, when it is busy, have it look again before it rests."""
@@ -22,18 +29,7 @@ class Bell:
         """Be idle until somebody rings, at most `timeout` seconds."""
         with self._changed:
             self._idle = True
-            self._changed.notify_all()
+        self._on_rest()
+        with self._changed:
             self._changed.wait_for(lambda: self._rung, timeout)
             self._rung = self._idle = False
-
-    def answer(self) -> None:
-        """Ring, and wait until the loop has found nothing more to do."""
-        self.ring()
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or (self._idle and not self._rung))
-
-    def close(self) -> None:
-        """The loop has ended: whoever waits for it may go."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()

@@ -56,7 +56,6 @@ class WorkLoop(threading.Thread):
                     self._bell.rest(self._pause)
         finally:
             self._engine.close()
-            self._bell.close()
             self._drain.begin()  # after a bug, too: then the process ends and is started again
 
     def _work(self) -> bool:

@@ -5,7 +5,7 @@ here.
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infra.jobs.answers import WorkerCard
@@ -22,8 +22,10 @@ log = get_logger()
 class Shelf:
     """Follows the catalog's files: a model that is added while the worker runs is served from then on."""
 
-    def __init__(self, files: Sequence[Path], queues: Sequence[str]) -> None:
+    def __init__(self, files: Sequence[Path], queues: Sequence[str], on_change: Callable[[], None]) -> None:
+        """`on_change` is called when the files have been read, because they are new or have changed."""
         self._files = files
+        self._on_change = on_change
         self._queues = frozenset(queues)
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] = ()
@@ -35,6 +37,7 @@ class Shelf:
             if (stamp := self._stamp_now()) != self._stamp:
                 self._stamp = stamp
                 self._models = self._read()
+                self._on_change()
             return self._models
 
     def model(self, name: str) -> Model:

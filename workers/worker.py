@@ -1,16 +1,18 @@
 """One worker: its parts put together, run, and ended in order. This process never loads torch."""
 
 import secrets
+import warnings
 
-from infra.jobs.live import Live
-from infra.jobs.rescuer import Rescuer
+from celery.exceptions import CPendingDeprecationWarning
 from redis import Redis
 
 from infra.broker import Doorbell, make_celery
 from infra.connections import Durability, check_durable, check_server, connect
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits, WorkerCard
+from infra.jobs.live import Live
 from infra.jobs.queue import JobQueue
+from infra.jobs.rescuer import Rescuer
 from infra.logs import get_logger
 from infra.settings import Settings
 from infra.storage import open_storage
@@ -21,6 +23,7 @@ from workers.drain import Drain
 from workers.engine_client import Deadlines, Engine
 from workers.exchange import Exchange
 from workers.fetch import Fetcher
+from workers.gate import WakingPipe, add_gate
 from workers.lifecycle import Lifecycle
 from workers.loop import WorkLoop
 from workers.metrics_server import serve_metrics
@@ -71,13 +74,15 @@ class Worker:
         doorbell = Doorbell(self._celery)
         limits = Limits.from_settings(settings)
         self._queue = JobQueue(state, limits=limits, ring=doorbell.ring, durability=durability)
-        bell, desk = Bell(), Desk()
+        pipe, desk = WakingPipe(), Desk()
+        bell = Bell(on_rest=pipe.wake)
         self._drain = Drain(settings.drain_seconds, bell.ring)
-        shelf = Shelf(catalog_files(settings), self._queues)
+        shelf = Shelf(catalog_files(settings), self._queues, bell.ring)
         self._business = Business(self.id, device, self._queues, shelf)
         self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
         lifecycle = self._lifecycle(settings, shelf, desk, scratch)
         register_doorbell(self._celery, bell, desk, doorbell)
+        add_gate(self._celery, bell, pipe)
         self._loop = WorkLoop(
             queue=self._queue,
             engine=self._engine,
@@ -102,6 +107,7 @@ class Worker:
         log.info("The worker has started", action="worker.started", worker=self.id, queues=self._queues)
         code = self._serve_doorbells()
         self._drain.begin()
+        log.info("The worker takes no more jobs", action="drain.begun", worker=self.id)
         self._loop.join()
         self._exchange.end()
         self._beats.end()
@@ -129,6 +135,8 @@ class Worker:
 
     def _serve_doorbells(self) -> int:
         """Run Celery in this thread until it is told to stop; its exit code."""
+        # Celery warns at each loss of the broker that a setting will get another default; we have set it.
+        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         controller = self._celery.WorkController(
             hostname=f"{self.id}@{self._business.host}",
             queues=list(self._queues),
