@@ -1,7 +1,11 @@
 """`python -m api`: serve the API."""
 
-import sys
+from api.patching import patch
 
-from api.server import main
+patch()
+
+import sys  # noqa: E402
+
+from api.server import main  # noqa: E402
 
 sys.exit(main())

@@ -7,6 +7,7 @@ from flask import Flask
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
+from api.patching import close_at_once
 from api.services import EXTENSION, Services
 
 STALLED_SECONDS = (
@@ -16,6 +17,10 @@ STALLED_SECONDS = (
 
 class Worker(GeventWorker):
     """One API process."""
+
+    def patch(self) -> None:
+        super().patch()  # patches all again, beside making the sockets gevent's
+        close_at_once()
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         client.settimeout(STALLED_SECONDS)

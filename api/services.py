@@ -10,6 +10,7 @@ from api.home import HomeCap
 from api.hub import Hub
 from api.listeners import EventsListener, LiveListener
 from infra.broker import Doorbell, make_celery
+from infra.collector import Collector
 from infra.connections import check_durable, connect
 from infra.jobs.answers import Limits
 from infra.jobs.events import Events
@@ -43,17 +44,22 @@ class Services:
     home: HomeCap
     listeners: tuple[EventsListener, LiveListener]
     rescuer: Rescuer
+    collector: Collector
 
     def start(self) -> None:
         """Start what runs beside the requests."""
         for listener in self.listeners:
             listener.start()
         self.rescuer.start()
+        self.collector.start()
+        self.home.start()
 
     def stop(self) -> None:
         """Let every watcher go, and end what `start` started."""
         self.hub.close()
         self.rescuer.stop()
+        self.collector.stop()
+        self.home.stop()
         for listener in self.listeners:
             listener.stop()
 
@@ -77,18 +83,20 @@ def build_services(settings: Settings) -> Services:
         durability=check_durable(state, settings.durability),
     )
     hub = Hub(settings.max_watchers)
+    storage = open_storage(settings)
+    uploads = Uploads(
+        state,
+        expires_seconds=settings.upload_expires_seconds,
+        owner_bytes=settings.max_stored_upload_bytes_per_owner,
+    )
     return Services(
         settings=settings,
         state=state,
         queue=queue,
         events=Events(state),
         live=Live(broker),
-        storage=open_storage(settings),
-        uploads=Uploads(
-            state,
-            expires_seconds=settings.upload_expires_seconds,
-            owner_bytes=settings.max_stored_upload_bytes_per_owner,
-        ),
+        storage=storage,
+        uploads=uploads,
         keys=Keys(state),
         catalog=catalog,
         hub=hub,
@@ -98,6 +106,7 @@ def build_services(settings: Settings) -> Services:
             LiveListener(connect(settings.broker_address, decode=False, name="atelier-api-live"), hub),
         ),
         rescuer=Rescuer(queue, settings.tick_seconds),
+        collector=Collector(queue, uploads, storage),
     )
 
 

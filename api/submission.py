@@ -18,7 +18,7 @@ from pipelines.errors import InvalidInputs, RequestError
 MAX_CHAIN = 50
 MONTH = 30 * 86400
 REF = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
-MetadataKey = Annotated[str, Field(pattern=r"^(?!__)[A-Za-z0-9_.:-]{1,64}$")]
+MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-][A-Za-z0-9_.:-]{0,63}$")]
 MetadataValue = Annotated[str, Field(max_length=512)] | bool | int | float | None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import gevent
 from flask import Response
@@ -11,7 +12,7 @@ from api.auth import check_scraper
 from api.docs_page import CONTENT_SECURITY_POLICY, render_page
 from api.openapi import document
 from api.reading import query
-from api.services import services
+from api.services import Services, services
 from infra import metrics
 from infra.connections import translate
 from infra.errors import BrokerUnavailable, InfraError, StateUnavailable
@@ -26,7 +27,14 @@ def livez() -> Response:
 
 def readyz() -> Response:
     """Whether jobs can be accepted and artifacts read. The broker is told of, but jobs run without it."""
-    found = _check_all({"state": _check_state, "storage": services().storage.check, "broker": _check_broker})
+    behind = services()  # a greenlet of a check has no request to find them by
+    found = _check_all(
+        {
+            "state": partial(_check_state, behind),
+            "storage": behind.storage.check,
+            "broker": partial(_check_broker, behind),
+        }
+    )
     ready = found["state"] == "ok" and found["storage"] == "ok"
     headers = {} if ready else {"Retry-After": "2"}
     return json_answer(
@@ -70,13 +78,13 @@ def _set_levels() -> None:
             metrics.QUEUE_WAIT_SECONDS.set(stats.oldest_wait_seconds, queue=stats.name)
 
 
-def _check_state() -> None:
+def _check_state(behind: Services) -> None:
     with translate():
-        services().state.ping()
+        behind.state.ping()
 
 
-def _check_broker() -> None:
-    if not services().live.answers():
+def _check_broker(behind: Services) -> None:
+    if not behind.live.answers():
         raise BrokerUnavailable
 
 

@@ -51,11 +51,14 @@ def api_of_session(
             max_queued_per_owner=200,
         ),
         folder,
-    ).start()
-    assert server.process is not None
-    servers.kept.add(server.process.pid)
-    yield server
-    server.stop()
+    )
+    try:
+        server.start()
+        assert server.process is not None
+        servers.kept.add(server.process.pid)
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -72,9 +75,16 @@ def client(api: ApiServer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def queue(api: ApiServer, state: redis.Redis) -> JobQueue:
+def records(valkey: StateServer) -> Iterator[redis.Redis]:
+    """A client of the state server behind `api`."""
+    with valkey.client() as client:
+        yield client
+
+
+@pytest.fixture
+def queue(api: ApiServer, records: redis.Redis) -> JobQueue:
     """The job queue behind `api`."""
-    return JobQueue(state, limits=Limits.from_settings(api.settings))
+    return JobQueue(records, limits=Limits.from_settings(api.settings))
 
 
 @pytest.fixture
@@ -84,6 +94,6 @@ def hand(api: ApiServer, queue: JobQueue) -> Hand:
 
 
 @pytest.fixture
-def key_of(api: ApiServer, state: redis.Redis) -> Callable[[str], str]:
+def key_of(api: ApiServer, records: redis.Redis) -> Callable[[str], str]:
     """Makes an API key for an owner."""
-    return lambda owner: Keys(state).create(owner)[1]
+    return lambda owner: Keys(records).create(owner)[1]
