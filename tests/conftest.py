@@ -1,5 +1,6 @@
 """Fixtures that every tier shares: real servers, settings for them, a check for processes left behind."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import psutil
 import pytest
 import redis
+import structlog
 
 from infra.settings import Settings
 from tests import servers
@@ -118,6 +120,17 @@ def settings(tmp_path: Path) -> Callable[..., Settings]:
         return Settings(**{"home": tmp_path / "home", **changes})
 
     return make
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """For tests that configure the logging: leaves it to the other tests as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

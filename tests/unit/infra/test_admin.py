@@ -1,13 +1,16 @@
-"""The operator's command, run as a process as people run it."""
+"""The operator's command: what it prints, how it exits, and which server it works on."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from infra.admin import main
 from infra.embedded import EmbeddedServers, HomeLock, Instance, write_instance
 from infra.embedded.lock import is_held
 from infra.keys import Keys
@@ -17,10 +20,29 @@ from tests.servers import StateServer, free_port
 ROOT = Path(__file__).parents[3]
 
 
-def admin(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "infra.admin", *arguments]
-    environment = {**os.environ, **settings.environ()}
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Admin = Callable[..., Done]
+
+
+@pytest.fixture
+def admin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Admin:
+    """Runs the command under some settings: `admin(settings, "keys", "list")`."""
+
+    def run(settings: Settings, *arguments: str) -> Done:
+        for name, value in settings.environ().items():
+            monkeypatch.setenv(name, value)
+        code = main(arguments)
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -29,53 +51,61 @@ def on_server(valkey: StateServer, tmp_path: Path) -> Settings:
 
 
 class TestKeys:
-    def test_create_list_revoke(self, on_server: Settings, valkey: StateServer) -> None:
+    def test_create_list_revoke(self, admin: Admin, on_server: Settings, valkey: StateServer) -> None:
         made = json.loads(admin(on_server, "keys", "create", "alice", "--name", "notebook", "--json").stdout)
         assert Keys(valkey.client()).authenticate(made["key"]) == "alice"
         (listed,) = json.loads(admin(on_server, "keys", "list", "--json").stdout)
         assert listed["id"] == made["id"]
         assert "key" not in listed
         assert listed["last_used"].endswith("Z")
-        assert admin(on_server, "keys", "revoke", made["id"]).returncode == 0
+        assert admin(on_server, "keys", "revoke", made["id"]).code == 0
         assert Keys(valkey.client()).authenticate(made["key"]) is None
 
-    def test_for_people(self, on_server: Settings) -> None:
+    def test_for_people(self, admin: Admin, on_server: Settings) -> None:
         assert "no keys" in admin(on_server, "keys", "list").stdout
         assert admin(on_server, "keys", "create", "alice").stdout.startswith("atl_")
         assert "alice" in admin(on_server, "keys", "list").stdout
 
-    def test_exit_codes(self, on_server: Settings) -> None:
+    def test_exit_codes(self, admin: Admin, on_server: Settings) -> None:
+        with pytest.raises(SystemExit, match="2"):
+            admin(on_server, "keys")
         down = Settings(home=on_server.home, redis_url=f"redis://127.0.0.1:{free_port()}")
-        assert admin(on_server, "keys", "revoke", "nobody").returncode == 6
-        assert admin(on_server, "keys", "create", "No Name").returncode == 2
-        assert admin(on_server, "keys").returncode == 2
+        assert admin(on_server, "keys", "revoke", "nobody").code == 6
+        assert admin(on_server, "keys", "create", "No Name").code == 2
         done = admin(down, "keys", "list")
-        assert (done.returncode, done.stderr.startswith("error: ")) == (3, True)
+        assert (done.code, done.stderr.startswith("error: ")) == (3, True)
 
 
 class TestEmbedded:
-    def test_a_home_that_nobody_serves_is_served_for_the_moment(self, tmp_path: Path) -> None:
+    def test_a_home_that_nobody_serves_is_served_for_the_moment(self, admin: Admin, tmp_path: Path) -> None:
         settings = Settings(home=tmp_path / "home")
-        assert admin(settings, "keys", "create", "alice").returncode == 0
+        assert admin(settings, "keys", "create", "alice").code == 0
         assert "alice" in admin(settings, "keys", "list").stdout
         assert not is_held(settings.home)
 
-    def test_the_running_instance_is_asked(self, tmp_path: Path) -> None:
+    def test_the_running_instance_is_asked(self, admin: Admin, tmp_path: Path) -> None:
         settings, servers = Settings(home=tmp_path / "home"), EmbeddedServers(tmp_path / "home")
         with HomeLock(settings.home):
             state_url, broker_url = servers.start()
             write_instance(settings.home, Instance("http://h", os.getpid(), state_url, broker_url))
             done = admin(settings, "keys", "list", "--json")
             servers.stop()
-        assert (done.returncode, json.loads(done.stdout)) == (0, [])
+        assert (done.code, json.loads(done.stdout)) == (0, [])
 
-    def test_while_it_is_starting_one_has_to_wait(self, tmp_path: Path) -> None:
+    def test_while_it_is_starting_one_has_to_wait(self, admin: Admin, tmp_path: Path) -> None:
         with HomeLock(tmp_path / "home", "http://h"):
             done = admin(Settings(home=tmp_path / "home"), "keys", "list")
-        assert (done.returncode, "Already running at http://h" in done.stderr) == (7, True)
+        assert (done.code, "Already running at http://h" in done.stderr) == (7, True)
 
 
 class TestGc:
-    def test_of_nothing(self, on_server: Settings) -> None:
+    def test_of_nothing(self, admin: Admin, on_server: Settings) -> None:
         assert json.loads(admin(on_server, "gc", "--json").stdout)["objects"] == 0
         assert admin(on_server, "gc", "--dry-run").stdout.startswith("Would remove 0 jobs")
+
+
+def test_it_runs_as_a_module(on_server: Settings) -> None:
+    command = [sys.executable, "-m", "infra.admin", "keys", "list", "--json"]
+    environment = {**os.environ, **on_server.environ()}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
