@@ -19,15 +19,6 @@ DOORBELL = "atelier.doorbell"
 KEY_PREFIX = "atl:mq:"
 """Before each of Celery's keys on the broker; a queue's waiting doorbells are the list `atl:mq:<queue>`."""
 
-WORKER_OPTIONS = (
-    "--pool=threads",
-    "--concurrency=1",
-    "--without-gossip",
-    "--without-mingle",
-    "--without-heartbeat",
-)
-"""How a worker starts Celery. The thread pool keeps remote control answering while a job runs."""
-
 RING_SOCKET_SECONDS = 0.3  # of one wait when ringing; two tries of a hung broker stay below a second
 RING_WAIT_SECONDS = 0.2  # for one of the connections that ring
 RING_CONNECTIONS = 4

@@ -90,13 +90,6 @@ def configure(settings: Settings) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = settings.metrics_dir
 
 
-def clear(settings: Settings) -> None:
-    """Forget what processes of an earlier run have counted. For the supervisor, before it starts any."""
-    if settings.metrics_dir:
-        for file in Path(settings.metrics_dir).glob("*.db"):
-            file.unlink(missing_ok=True)
-
-
 def render() -> tuple[bytes, str]:
     """The metrics of this process, or of all that share `metrics_dir`, as (body, content type)."""
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess

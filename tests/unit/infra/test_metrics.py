@@ -89,11 +89,6 @@ class TestSeveralProcesses:
         script = "metrics.HOME_BYTES.set(5); print(metrics.render()[0].decode())"
         assert "atelier_home_bytes 5.0" in in_process(tmp_path, script)
 
-    def test_clear_forgets_an_earlier_run(self, tmp_path: Path) -> None:
-        in_process(tmp_path, 'metrics.CLAIMS.inc(result="job")')
-        text = in_process(tmp_path, "metrics.clear(settings); print(metrics.render()[0].decode())")
-        assert "claims_total{" not in text
-
     def test_configuring_too_late_is_told(self, tmp_path: Path) -> None:
         script = """
 import prometheus_client
