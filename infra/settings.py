@@ -215,9 +215,8 @@ class Settings(BaseModel):
         return tuple(dict.fromkeys(name.strip() for name in self.queues.split(",") if name.strip()))
 
     def environ(self) -> dict[str, str]:
-        """The variables that give a child process these same settings; defaults are left out."""
-        changed = self.model_dump(exclude_defaults=True, exclude_none=True)
-        return {variable(name): str(value) for name, value in changed.items()}
+        """The variables that give a child process these same settings, whatever else its environment says."""
+        return {variable(name): "" if value is None else str(value) for name, value in self}
 
 
 def variable(name: str) -> str:

@@ -53,7 +53,7 @@ class TestReading:
         settings = Settings(
             home=Path("/h"), port=8001, durability="fast", bootstrap_key_file=Path("/k"), drain_seconds=0.5
         )
-        assert load_settings(settings.environ()) == settings
+        assert load_settings({"ATELIER_LOG_LEVEL": "debug", **settings.environ()}) == settings
 
     def test_secrets_stay_out_of_the_repr_and_of_errors(self) -> None:
         secret = "s3cr3t"
