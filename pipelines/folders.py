@@ -141,7 +141,9 @@ def _refuse_code_and_pickles(folder: Path) -> None:
     for path in _files(folder):
         name = path.relative_to(folder)
         if path.suffix.lower() in PICKLES:
-            raise FolderRefused(f"{name} may run code when it is read; only .safetensors weights are taken")
+            raise FolderRefused(
+                f"{name} may run code when it is read: take it out, only .safetensors weights are read"
+            )
         if path.suffix.lower() in {".py", ".so", ".dll"}:
             raise FolderRefused(f"{name} is code; no code from a model's folder is run")
         if path.name in {"config.json", "tokenizer_config.json"} and "auto_map" in _json(path):

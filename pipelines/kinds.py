@@ -46,7 +46,7 @@ PromptText = Annotated[
     str,
     AfterValidator(_clean),
     AfterValidator(_not_blank),
-    Field(json_schema_extra={"minLength": 1, "pattern": r"^[^\x00]*\S[^\x00]*$"}),
+    Field(json_schema_extra={"minLength": 1, "pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"}),
 ]
 
 

@@ -113,7 +113,7 @@ class Model(BaseModel):
 
     def is_here(self) -> bool:
         """Whether this machine has the weights, so that a worker on it can serve the model."""
-        return self.weights.is_dir() and any(self.weights.iterdir())
+        return bool(_files(self.weights))
 
     def check_weights(self) -> None:
         """Raise ModelUnavailable unless the folder is here and has the digest that is stated, if one is."""
@@ -130,18 +130,22 @@ def digest_folder(folder: Path) -> str:
 
     The lines are what `sha256sum` prints, so that the digest can be checked by hand.
     """
-    files = sorted(
+    whole = hashlib.sha256()
+    for name in _files(folder):
+        with (folder / name).open("rb") as file:
+            whole.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def _files(folder: Path) -> list[str]:
+    """The paths in the folder of what counts as weights, sorted; none where there is no folder."""
+    return sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file()
         and path.suffix != ".md"
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    whole = hashlib.sha256()
-    for name in files:
-        with (folder / name).open("rb") as file:
-            whole.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n".encode())
-    return whole.hexdigest()
 
 
 if __name__ == "__main__":

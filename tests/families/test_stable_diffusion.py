@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,6 +256,23 @@ def test_a_prompt_is_never_cut(stable_diffusion):
         assert caught.value.problems[0].pointer == f"/inputs/{field}"
 
 
+@pytest.fixture
+def copied(catalog, tmp_path):
+    """The weights in a folder that may be changed."""
+    return Path(shutil.copytree(catalog.get("tiny/sd").weights, tmp_path / "copied"))
+
+
+def test_an_old_folder_loads_without_its_safety_checker(copied):
+    index = json.loads((copied / "model_index.json").read_text())
+    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    index["feature_extractor"] = ["transformers", "CLIPFeatureExtractor"]  # a class that is gone
+    (copied / "model_index.json").write_text(json.dumps(index))
+
+    family = load_family("stable_diffusion").load(copied, "cpu", "auto")
+
+    assert family.text_to_image.safety_checker is None
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -263,17 +283,11 @@ def test_a_prompt_is_never_cut(stable_diffusion):
         ("vae/config.json", b"{}"),
     ],
 )
-def test_weights_that_do_not_load_are_told(catalog, tmp_path, file, content):
-    weights = tmp_path / "broken"
-    for path in catalog.get("tiny/sd").weights.rglob("*"):
-        if path.is_file():
-            copy = weights / path.relative_to(catalog.get("tiny/sd").weights)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-    (weights / file).unlink() if content is None else (weights / file).write_bytes(content)
+def test_weights_that_do_not_load_are_told(copied, file, content):
+    (copied / file).unlink() if content is None else (copied / file).write_bytes(content)
 
     with pytest.raises(ModelUnavailable, match="do not load"):
-        load_family("stable_diffusion").load(weights, "cpu", "auto")
+        load_family("stable_diffusion").load(copied, "cpu", "auto")
 
 
 def test_it_runs_in_half_precision_too(catalog):

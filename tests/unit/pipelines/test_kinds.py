@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InvalidInputs, UnknownKind
@@ -200,6 +200,7 @@ OF_TYPE = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_what_the_schema_allows_is_accepted(kind, data):
     schema = schema_of(kind)
