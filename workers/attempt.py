@@ -64,7 +64,7 @@ class LiveAttempt:
     job: Job
     id: str
     folder: Path
-    """Scratch folder of this attempt alone; gone when the attempt ends."""
+    """Scratch folder of this attempt alone; made by the first step, gone when the attempt ends."""
     drain: Drain
     started: float = field(default_factory=time.monotonic)
     model: Model = field(init=False)

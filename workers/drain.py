@@ -3,7 +3,7 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 from celery.worker import state as celery_state
@@ -13,10 +13,10 @@ class Drain:
     """Whether this worker is ending, and how soon.
 
     Plain flags, since a signal handler sets them: it may have interrupted the main thread anywhere, so it
-    must not wait for a lock that this thread could hold. `wake` is called once, when draining begins.
+    must not wait for a lock that this thread could hold. Each of `wake` is called once, when draining begins.
     """
 
-    def __init__(self, seconds: float, wake: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, wake: Iterable[Callable[[], None]] = ()) -> None:
         self._seconds = seconds
         self._wake = wake
         self._began_at: float | None = None
@@ -39,7 +39,8 @@ class Drain:
         if self._began_at is None:
             self._began_at = time.monotonic()
             celery_state.should_stop = 0  # Celery's own loop looks at it and ends; 0 is its exit code
-            self._wake()
+            for wake in self._wake:
+                wake()
 
     def hurry(self) -> None:
         """Let the time be up."""

@@ -193,6 +193,8 @@ def translate(error: Exception) -> PipelineError:
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, unimported
         return OutOfMemory()
+    if isinstance(error, OSError):  # its disk is full, or a mounted folder is away
+        return TransientEngineError("The worker could not read or write its files.")
     if breaks_device(error):
         return TransientEngineError("The device reported an error; the engine is started again.")
     return EngineError(f"The model failed with an unexpected {type(error).__name__}.")

@@ -3,10 +3,9 @@ come in. Apart from the beats, so that neither delays the other."""
 
 import threading
 
-from infra.jobs.live import Live
-
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Beat
+from infra.jobs.live import Live
 from infra.jobs.queue import JobQueue
 from infra.logs import get_logger
 from workers.attempt import LiveAttempt, Stop

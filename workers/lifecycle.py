@@ -1,6 +1,6 @@
 """The path of one job through a worker, as named steps over one record.
 
-    claim → look up → fetch inputs → run → store artifacts → write manifest → commit → settle → clean up
+    claim → prepare → fetch inputs → run → store artifacts → write manifest → commit → settle → clean up
 
 The claim is the work loop's. A step that fails notes it on the attempt (`failure`), and the steps up to the
 commit then do nothing. `settle` tells the queue, which alone decides whether the job runs again.
@@ -55,7 +55,7 @@ def step(work: Step) -> Step:
             attempt.check()
             work(self, attempt)
             counts.passed(attempt, work.__name__, time.monotonic() - began)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job gets an answer and the worker goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job gets an answer
             attempt.failure = failure_of(error, attempt)
 
     return guarded
@@ -90,22 +90,23 @@ class Lifecycle:
 
     def carry_out(self, job: Job, attempt_id: str) -> None:
         """Bring a claimed job to the end of this attempt, whatever happens."""
-        with self._scratch.attempt(attempt_id) as folder:
-            attempt = LiveAttempt(job, attempt_id, folder, self._drain)
-            counts.began(attempt)
-            with self._desk.holding(attempt), about(**attempt.context()):
-                self.look_up(attempt)
-                self.fetch_inputs(attempt)
-                self.run(attempt)
-                self.store_artifacts(attempt)
-                self.write_manifest(attempt)
-                self.commit(attempt)
-                self.settle(attempt)
-                self.clean_up(attempt)
+        attempt = LiveAttempt(job, attempt_id, self._scratch.of(attempt_id), self._drain)
+        counts.began(attempt)
+        with self._desk.holding(attempt), about(**attempt.context()):
+            self.prepare(attempt)
+            self.fetch_inputs(attempt)
+            self.run(attempt)
+            self.store_artifacts(attempt)
+            self.write_manifest(attempt)
+            self.commit(attempt)
+            self.settle(attempt)
+        with about(**attempt.context()):
+            self.clean_up(attempt)
 
     @step
-    def look_up(self, attempt: LiveAttempt) -> None:
-        """Find the model, and read the inputs back from the record."""
+    def prepare(self, attempt: LiveAttempt) -> None:
+        """Make the attempt's folder, find the model, and read the inputs back from the record."""
+        attempt.folder.mkdir(mode=0o700)
         attempt.model = self._shelf.model(attempt.job.model)
         attempt.inputs = parse_inputs(attempt.job.kind, attempt.job.inputs)
 
@@ -166,7 +167,8 @@ class Lifecycle:
             counts.finished(attempt, FINAL[answer])
 
     def clean_up(self, attempt: LiveAttempt) -> None:
-        """Remove what an attempt without a result has stored, and log how it ended."""
+        """Remove the files here, those that an attempt without a result has stored, and log how it ended."""
+        self._scratch.remove(attempt.folder)
         if attempt.failure is not None and attempt.made and not attempt.unanswered:
             self._store.drop(attempt)
         counts.ended(attempt)

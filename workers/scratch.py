@@ -38,15 +38,13 @@ class Scratch:
         )  # a file that appears meanwhile is removed by the next worker
         os.close(self._lock)
 
-    @contextmanager
-    def attempt(self, attempt_id: str) -> Iterator[Path]:
-        """A folder for one attempt, gone after the block."""
-        folder = self.folder / attempt_id
-        folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)  # an engine killed just now may still be writing
+    def of(self, attempt_id: str) -> Path:
+        """Where the folder of an attempt is, once it has been made."""
+        return self.folder / attempt_id
+
+    def remove(self, folder: Path) -> None:
+        """Remove the folder of an attempt, if it was made."""
+        shutil.rmtree(folder, ignore_errors=True)  # an engine killed just now may still be writing
 
 
 @contextmanager

@@ -48,10 +48,10 @@ class Shelf:
             raise ModelUnavailable(f"This worker has no model {name} any more.") from None
 
     def _stamp_now(self) -> tuple[int, ...]:
-        return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in (BUILT_IN, *self._files))
+        return tuple(_modified(file) for file in (BUILT_IN, *self._files))
 
     def _read(self) -> dict[str, Model]:
-        catalog = Catalog.load([file for file in self._files if file.is_file()])
+        catalog = Catalog.load([file for file in self._files if _modified(file)])
         for problem in catalog.problems:
             log.warning("A catalog row is left out", action="catalog.problem", problem=str(problem))
         families = family_names()
@@ -62,6 +62,14 @@ class Shelf:
         }
         log.info("This worker's models", action="catalog.read", models=list(models))
         return models
+
+
+def _modified(file: Path) -> int:
+    """When a file was last written, in nanoseconds; 0 when there is none."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def catalog_files(settings: Settings) -> list[Path]:

@@ -14,7 +14,7 @@ def register_doorbell(app: Celery, bell: Bell, desk: Desk, doorbell: Doorbell) -
     worker that rests; if there is none, it waits in the broker for the first that does.
     """
 
-    @app.task(name=DOORBELL)
+    @app.task(name=DOORBELL)  # type: ignore[untyped-decorator]
     def answer(queue: str, job_id: str) -> None:
         if desk.busy:
             doorbell.ring(queue, job_id)

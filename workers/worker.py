@@ -1,6 +1,7 @@
 """One worker: its parts put together, run, and ended in order. This process never loads torch."""
 
 import secrets
+import threading
 import warnings
 
 from celery.exceptions import CPendingDeprecationWarning
@@ -34,6 +35,9 @@ from workers.store import Store
 from workers.tasks import register_doorbell
 
 log = get_logger()
+
+FAILED = 1
+"""Exit code after a bug of ours."""
 
 FOR_EVER = float("inf")
 ANSWER_SECONDS = 2.0  # for state server and broker to answer; each is asked twice
@@ -69,6 +73,7 @@ class Worker:
         self, settings: Settings, device: str, state: Redis, durability: Durability, scratch: Scratch
     ) -> None:
         self.id = f"worker_{secrets.token_hex(6)}"
+        self._broken = False
         self._queues = settings.queue_names
         self._celery = make_celery(settings, self._queues)
         doorbell = Doorbell(self._celery)
@@ -76,7 +81,7 @@ class Worker:
         self._queue = JobQueue(state, limits=limits, ring=doorbell.ring, durability=durability)
         pipe, desk = WakingPipe(), Desk()
         bell = Bell(on_rest=pipe.wake)
-        self._drain = Drain(settings.drain_seconds, bell.ring)
+        self._drain = Drain(settings.drain_seconds, wake=(bell.ring, pipe.wake))
         shelf = Shelf(catalog_files(settings), self._queues, bell.ring)
         self._business = Business(self.id, device, self._queues, shelf)
         self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
@@ -99,6 +104,7 @@ class Worker:
 
     def run(self) -> int:
         """Work until the drain has ended; the exit code."""
+        threading.excepthook = self._note_broken_thread
         self._drain.obey_signals()
         if self._metrics_port:
             serve_metrics(self._metrics_port)
@@ -113,8 +119,17 @@ class Worker:
         self._beats.end()
         self._rescuer.stop()
         self._leave()
+        code = FAILED if self._broken else code
         log.info("The worker has ended", action="worker.ended", worker=self.id, code=code)
         return code
+
+    def _note_broken_thread(self, broken: threading.ExceptHookArgs) -> None:
+        """A bug has ended one of our threads. The others cannot do its work, so the process ends and is
+        started again.
+        """
+        log.critical("A thread has broken", action="worker.broken", exc_info=broken.exc_value)
+        self._broken = True
+        self._drain.begin()
 
     def _lifecycle(self, settings: Settings, shelf: Shelf, desk: Desk, scratch: Scratch) -> Lifecycle:
         storage = open_storage(settings)

@@ -111,11 +111,26 @@ class Cluster:
 
     def start_worker(self, *arguments: str, **changes: Any) -> WorkerProcess:
         """A worker that has claimed for the first time; `changes` are settings of its own."""
+        worker = self.run_worker(*(arguments or ("--device", "cpu")), **changes)
+        wait_for(lambda: self._is_known(worker), READY_SECONDS, f"a ready worker, logging to {worker.log},")
+        return worker
+
+    def start_fleet(self, devices: str) -> WorkerProcess:
+        """A process with a worker for each of the devices, once all of them have claimed."""
+        count = len(devices.split(","))
+        fleet = self.run_worker("--device", devices)
+        wait_for(
+            lambda: sum(info.parked for info in self.queue.workers()) == count,
+            READY_SECONDS,
+            f"a fleet of {count}, logging to {fleet.log},",
+        )
+        return fleet
+
+    def run_worker(self, *arguments: str, **changes: Any) -> WorkerProcess:
+        """`python -m workers` with these arguments, not waited for."""
         settings = self.settings.model_copy(update=changes)
-        log = self.folder / f"worker{len(self.workers)}.log"
-        worker = WorkerProcess(settings, log, arguments or ("--device", "cpu"))
+        worker = WorkerProcess(settings, self.folder / f"worker{len(self.workers)}.log", arguments)
         self.workers.append(worker)
-        wait_for(lambda: self._is_known(worker), READY_SECONDS, f"a worker that is ready, logging to {log},")
         return worker
 
     def close(self) -> None:

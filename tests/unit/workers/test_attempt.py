@@ -9,7 +9,7 @@ from workers.drain import Drain
 
 @pytest.fixture
 def drain() -> Drain:
-    return Drain(60, wake=lambda: None)
+    return Drain(60)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def untouched() -> Iterator[None]:
 
 def test_a_drain_is_over_when_its_time_is_up() -> None:
     woken: list[bool] = []
-    drain = Drain(0.05, wake=lambda: woken.append(True))
+    drain = Drain(0.05, wake=[lambda: woken.append(True)])
     assert not drain.begun
     assert not drain.over
     drain.begin()
@@ -34,7 +34,7 @@ def test_a_drain_is_over_when_its_time_is_up() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_second_signal_hurries(number: signal.Signals) -> None:
-    drain = Drain(60, wake=lambda: None)
+    drain = Drain(60)
     drain.obey_signals()
     os.kill(os.getpid(), number)
     assert (drain.begun, drain.over) == (True, False)
