@@ -1,8 +1,8 @@
 """`make bench`: what Atelier adds to a job, beside a plain Celery task on the same broker, in one run.
 
 The job is the fake family's smallest picture, through everything: HTTP, the record fsynced, the claim, the
-engine, two files and a manifest fsynced, the commit. The task does nothing. So the difference is the price of the
-platform and the ratio is what to watch; both depend on the machine, above all on how fast its disk syncs.
+engine, two files and a manifest fsynced, the commit. The task does nothing. So the difference is the price of
+the platform and the ratio is what to watch; both depend on the machine, above all on how fast its disk syncs.
 """
 
 import argparse
