@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import errors
 from pipelines.base import Capabilities
 from pipelines.catalog import Catalog
+from pipelines.errors import PipelineError
 from pipelines.kinds import KINDS, schema_of
 from pipelines.limits import Limit
 from pipelines.models import Model
@@ -82,3 +84,14 @@ def test_every_family_and_capability_is_in_the_docs():
     text = (DOCS / "families.md").read_text()
     for name in (*Capabilities.__dataclass_fields__, "stable_diffusion", "causal_lm"):
         assert f"`{name}`" in text
+
+
+def test_every_error_is_in_the_docs():
+    classes = [
+        each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, PipelineError)
+    ]
+    rows = [
+        f"| `{each.type}` | {'yes' if each.retryable else 'no'} | {each.__doc__.strip()} |"
+        for each in classes
+    ]
+    assert [line for line in section("families.md", "Errors") if line.startswith("| `")] == rows
