@@ -24,7 +24,10 @@ PRIVATE = frozenset(
     | {"api_key", "authorization", "secret", "password"}
 )
 HIDDEN = "(not logged)"
-QUIET = ("kombu", "amqp", "urllib3", "PIL", "asyncio", "celery.utils.functional")
+QUIET = (
+    *("kombu", "amqp", "urllib3", "PIL", "asyncio", "celery.utils.functional"),
+    *("celery.worker.strategy", "celery.app.trace"),  # two lines for each doorbell
+)
 """Loggers whose chatter below a warning nobody wants, even at `debug`."""
 
 _Record = MutableMapping[str, Any]

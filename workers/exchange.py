@@ -26,6 +26,7 @@ class Exchange(threading.Thread):
         self._desk = desk
         self._seconds = seconds
         self._ended = threading.Event()
+        self._failing = False
 
     def run(self) -> None:
         while not self._ended.wait(self._seconds):
@@ -46,8 +47,11 @@ class Exchange(threading.Thread):
             for attempt in attempts:
                 tell_deltas(self._queue, attempt)
             hear(attempts, self._queue.cancel_flags(leases(attempts)))
+            self._failing = False
         except StateUnavailable as error:
-            log.warning("The exchange has to wait", action="exchange.failed", error=str(error))
+            if not self._failing:  # once an outage, not four times a second
+                log.warning("The exchange has to wait", action="exchange.failed", error=str(error))
+            self._failing = True
 
 
 def hear(attempts: list[LiveAttempt], answers: dict[str, Beat]) -> None:

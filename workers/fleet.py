@@ -25,7 +25,8 @@ class Fleet:
     """The workers of some devices; a device may stand in the list more than once."""
 
     def __init__(self, settings: Settings, devices: list[str]) -> None:
-        self._members = [Member(settings, device, place) for place, device in enumerate(devices)]
+        count = len(devices)
+        self._members = [Member(settings, device, place, count) for place, device in enumerate(devices)]
         self._stopping = threading.Event()
 
     def run(self) -> int:
@@ -44,10 +45,14 @@ class Fleet:
 
 
 class Member:
-    """One worker of a fleet."""
+    """One worker of a fleet: the one at `place` of `count`, with whom it shares the cores and counts up
+    ports.
+    """
 
-    def __init__(self, settings: Settings, device: str, place: int) -> None:
+    def __init__(self, settings: Settings, device: str, place: int, count: int) -> None:
         self._environ = {**os.environ, **settings.environ(), "ATELIER_DEVICE": device}
+        if device == "cpu":
+            self._environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
         if settings.worker_metrics_port:
             self._environ["ATELIER_WORKER_METRICS_PORT"] = str(settings.worker_metrics_port + place)
         self._device = device

@@ -1,4 +1,4 @@
-"""A worker's own `/metrics`, on loopback, when `worker_metrics_port` asks for it."""
+"""A worker's own `/metrics`, when `worker_metrics_port` asks for it."""
 
 import threading
 from http import HTTPStatus
@@ -6,12 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from infra.metrics import render
 
-LOOPBACK = "127.0.0.1"
 
-
-def serve_metrics(port: int) -> ThreadingHTTPServer:
+def serve_metrics(host: str, port: int) -> ThreadingHTTPServer:
     """Answer `GET /metrics` in a thread of its own until `shutdown`."""
-    server = ThreadingHTTPServer((LOOPBACK, port), _Handler)
+    server = ThreadingHTTPServer((host, port), _Handler)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
 

@@ -99,15 +99,15 @@ class Worker:
         )
         self._beats = Beats(self._queue, desk, self._card, settings.beat_seconds)
         self._exchange = Exchange(self._queue, _live(settings), desk, settings.exchange_seconds)
-        self._metrics_port = settings.worker_metrics_port
+        self._metrics_at = (settings.host, settings.worker_metrics_port)
         self._rescuer = Rescuer(self._queue, settings.tick_seconds)
 
     def run(self) -> int:
         """Work until the drain has ended; the exit code."""
         threading.excepthook = self._note_broken_thread
         self._drain.obey_signals()
-        if self._metrics_port:
-            serve_metrics(self._metrics_port)
+        if self._metrics_at[1]:
+            serve_metrics(*self._metrics_at)
         for thread in (self._rescuer, self._beats, self._exchange, self._loop):
             thread.start()
         log.info("The worker has started", action="worker.started", worker=self.id, queues=self._queues)
