@@ -166,7 +166,7 @@ class Client:
     def watch(
         self, job_id: str, *, timeout: float | None = None, patience: float = PATIENCE
     ) -> Iterator[Job]:
-        """The job now and at every change, ending with the final one.
+        """The job now, at each look while it is queued, at each change afterwards, and once it is final.
 
         Raises WaitTimeout after `timeout` seconds. Connects again while the server is away, for up to
         `patience` seconds.
@@ -197,15 +197,14 @@ class Client:
         return text_parts(self, job_id, index)
 
     def _while_queued(self, job: Job, deadline: float | None, patience: float) -> Iterator[Job]:
-        """The job whenever its place changes (for which there is no event), until it is no longer queued."""
+        """The job at every look, until it is no longer queued: its place changes without an event."""
         pause = FIRST_LOOK
         while job.status == "queued":
             _check_deadline(deadline, job)
             time.sleep(pause)
             pause = min(pause * 1.5, LAST_LOOK)
-            before, job = job, self._look(job.id, patience)
-            if (job.version, job.position) != (before.version, before.position):
-                yield job
+            job = self._look(job.id, patience)
+            yield job
 
     def _look(self, job_id: str, patience: float) -> Job:
         return self._patiently(lambda: self.get(job_id), patience)

@@ -52,10 +52,12 @@ class EventStream:
                     yield event
                     if event.final:
                         return
+                    self._check_deadline()
             except _NoMore:
                 return
             except AtelierError as error:
                 self._check(error)
+            self._check_deadline()
             pause = FIRST_PAUSE if self._heard != before else min(pause * 2, LONGEST_PAUSE)
             time.sleep(pause)
 
@@ -77,10 +79,12 @@ class EventStream:
 
     def _check(self, error: AtelierError) -> None:
         """Raise what ends the watching; return if connecting again is right."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            raise WaitTimeout(f"{self._job_id} is not final yet") from error
         if not worth_waiting_for(error) or time.monotonic() - self._heard > self._patience:
             raise error
+
+    def _check_deadline(self) -> None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise WaitTimeout(f"{self._job_id} is not final yet")
 
     def _longest_silence(self) -> float:
         """Seconds without a byte after which to connect again.

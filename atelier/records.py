@@ -179,7 +179,7 @@ class Page:
 class Event:
     """A past fact about a job: `job.queued`, `job.started`, `job.progressed`, `job.output`, `job.failed`, …
 
-    id: where to resume after it (empty for one that is not kept, such as live progress).
+    id: where to resume after it. Live progress is not kept and has the id of the last event that is.
     """
 
     id: str

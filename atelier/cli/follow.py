@@ -1,6 +1,7 @@
 """Following one job to its end: a bar that moves, or plain lines; and what Ctrl-C does."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -12,6 +13,7 @@ from atelier.records import Job
 if TYPE_CHECKING:
     from atelier.client import Client
 
+DOUBT_SECONDS: Final = 5.0  # a worker that has just started is known within this time
 PLAIN_STEP: Final = 0.25  # without a terminal a line is written each time so much of the job is done
 
 
@@ -30,9 +32,11 @@ def follow(client: "Client", job: Job, output: Output) -> Job:
     while True:
         try:
             with _display(output) as display:
+                doubt = Doubt(client, output)
                 for now in client.watch(job.id):
                     job = now
                     display.show(job)
+                    doubt.consider(job)
             return job
         except KeyboardInterrupt:
             if not wants_cancel(job, output):
@@ -57,6 +61,23 @@ def leave_running(job: Job, output: Output) -> Exit:
     output.object({"id": job.id, "status": job.status, "interrupted": True})
     output.note(f"{job.id} goes on. Watch it: atelier watch {job.id}   Stop it: atelier cancel {job.id}")
     return Exit.INTERRUPTED
+
+
+class Doubt:
+    """Says once why a job that has waited for a while may wait for ever: no worker can run its model."""
+
+    def __init__(self, client: "Client", output: Output) -> None:
+        self._client = client
+        self._output = output
+        self._look_at: float | None = time.monotonic() + DOUBT_SECONDS
+
+    def consider(self, job: Job) -> None:
+        if self._look_at is None or job.status != "queued" or time.monotonic() < self._look_at:
+            return
+        self._look_at = None
+        able = {each["id"]: each.get("workers", 1) for each in self._client.models()}
+        if not able.get(job.model, 0):
+            self._output.note(f"no live worker can run {job.model}, so it waits; `atelier doctor` says more")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from atelier import Client
+from atelier import Client, errors
 from tests.e2e.stack import Stack
 from tests.e2e.terminal import CTRL_C, Terminal
 from tests.servers import wait_for
@@ -42,7 +42,7 @@ def test_image_ends_with_the_paths(stack, tmp_path):
     assert done.returncode == 0, done.stderr
     paths = done.stdout.splitlines()
     assert len(paths) == 4
-    assert all(Image.open(path).format == "PNG" for path in paths)
+    assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in paths)
     assert "queued" in done.stderr or "running" in done.stderr
     assert "succeeded" in done.stderr
     assert "\x1b" not in done.stderr + done.stdout
@@ -296,13 +296,24 @@ def test_keys_open_the_server_to_those_who_have_one(make_stack):
     stack = make_stack(workers=0).start()
 
     made = json.loads(stack.run("keys", "create", "alice", "--name", "laptop", "--json").stdout)
-    wait_for(lambda: stack.run("jobs").returncode == 4, 10, "the server wants a key")
-    assert "ATELIER_API_KEY" in stack.run("jobs").stderr
+    wait_for(lambda: not lets_in(stack, ""), 10, "the server wants a key")
+    refused = stack.run("jobs")
+    assert refused.returncode == 4
+    assert "ATELIER_API_KEY" in refused.stderr
     assert stack.run("jobs", api_key=made["key"]).returncode == 0
     assert made["id"] in stack.run("keys", "list").stdout
 
     assert stack.run("keys", "revoke", made["id"]).returncode == 0
-    wait_for(lambda: stack.run("jobs", api_key=made["key"]).returncode == 4, 10, "the key is worthless")
+    wait_for(lambda: not lets_in(stack, made["key"]), 10, "the key is worthless")
+
+
+def lets_in(stack: Stack, key: str) -> bool:
+    with Client(stack.url, key) as client:
+        try:
+            client.page()
+        except errors.Unauthorized:
+            return False
+    return True
 
 
 def test_a_client_finds_the_stack_of_its_home(stack, monkeypatch):
@@ -311,3 +322,14 @@ def test_a_client_finds_the_stack_of_its_home(stack, monkeypatch):
 
     with Client() as client:
         assert client.url == stack.url
+
+
+def test_a_job_that_no_worker_can_run_is_said(terminal, client):
+    shown = terminal("image", "x", "--model", "test/fake-far")
+
+    shown.read_until("no live worker can run test/fake-far")
+
+    shown.press(CTRL_C)
+    shown.read_until("Cancel job_")
+    shown.press("y\n")
+    assert shown.wait() == 5
