@@ -17,8 +17,9 @@ from infra.jobs.events import Event, Events, EventType
 from infra.jobs.live import read_live
 from infra.jobs.record import Job
 
-RECONNECT = b"retry: 1000\n\n"  # milliseconds until a browser connects again
-COMMENT = b": still here\n\n"
+# Neither ends with an empty line: some clients take even that for an event.
+RECONNECT = b"retry: 1000\n"  # milliseconds until a browser connects again
+COMMENT = b": still here\n"
 FINAL = frozenset({EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED})
 WEBP = b"RIFF"
 

@@ -66,7 +66,9 @@ class ApiServer:
         """SIGTERM, and the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        status = self.process.wait(20)
+        self._let_go()
+        return status
 
     def stop(self) -> None:
         if self.process is None:
@@ -75,10 +77,15 @@ class ApiServer:
         try:
             self.process.wait(15)
         finally:
-            assert self.process.stdin is not None
-            self.process.stdin.close()
-            self.process.wait(10)
-            self.process = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the tether, which kills what is left."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process = None
 
     def _serves(self) -> bool:
         assert self.process is not None

@@ -1,0 +1,200 @@
+"""Who may ask: keys and owners, and what a server without keys answers to."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from api.routes import ROUTES
+from infra.keys import Keys
+from tests.integration.api.support import ApiServer, Hand, png, problem, submitted, text_to_image
+from tests.servers import StateServer
+
+NEEDS_KEY = [
+    ("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("GET", "/v1/jobs/job_" + "0" * 24), ("DELETE", "/v1/jobs/job_" + "0" * 24),
+    ("GET", "/v1/jobs/job_" + "0" * 24 + "/events"), ("GET", "/v1/jobs/job_" + "0" * 24 + "/artifacts/0.png"),
+    ("POST", "/v1/jobs/job_" + "0" * 24 + "/cancel"), ("POST", "/v1/jobs/job_" + "0" * 24 + "/retry"),
+    ("POST", "/v1/jobs/cancel"), ("POST", "/v1/jobs/retry"), ("POST", "/v1/uploads"), ("GET", "/v1/models"),
+    ("GET", "/v1/kinds"), ("GET", "/v1/queues"), ("GET", "/v1/workers"),
+]  # fmt: skip
+OPEN = ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"]
+
+
+@pytest.fixture
+def alice(api: ApiServer, key_of: Callable[[str], str]) -> Iterator[httpx.Client]:
+    with api.client(key_of("alice")) as client:
+        yield client
+
+
+@pytest.fixture
+def bob(api: ApiServer, key_of: Callable[[str], str]) -> Iterator[httpx.Client]:
+    with api.client(key_of("bob")) as client:
+        yield client
+
+
+# Keys
+
+
+@pytest.mark.parametrize("header", [None, "Bearer atl_0123456789abcdef_" + "x" * 43, "Basic YTpi", "Bearer", "nonsense"])
+def test_once_there_is_a_key_every_call_needs_one(
+    client: httpx.Client, key_of: Callable[[str], str], header: str | None
+) -> None:
+    key_of("alice")
+    headers = {"Authorization": header} if header is not None else {}
+    for method, path in NEEDS_KEY:
+        answer = client.request(method, path, headers=headers)
+        problem(answer, 401, "unauthorized")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_the_list_above_is_complete() -> None:
+    def without_variables(path: str) -> str:
+        return path.replace("{job_id}", "job_" + "0" * 24).replace("{name}", "0.png")
+
+    assert set(NEEDS_KEY) == {(route.method, without_variables(route.path)) for route in ROUTES if route.auth == "key"}
+    assert set(OPEN) == {route.path for route in ROUTES if route.auth != "key"}
+
+
+def test_what_is_open_stays_open(client: httpx.Client, key_of: Callable[[str], str]) -> None:
+    key_of("alice")
+    for path in OPEN:
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_key_works_until_it_is_revoked(api: ApiServer, records: redis.Redis) -> None:
+    keys = Keys(records)
+    key, text = keys.create("alice")
+    keys.create("bob")
+    with api.client(text) as client:
+        submitted(client)
+        keys.revoke(key.id)
+        problem(client.get("/v1/jobs"), 401, "unauthorized")
+
+
+def test_a_wrong_key_is_refused_even_where_none_is_needed(client: httpx.Client) -> None:
+    problem(client.get("/v1/jobs", headers={"Authorization": "Bearer atl_x"}), 401, "unauthorized")
+
+
+# Owners
+
+
+def test_somebody_else_s_job_is_not_there(alice: httpx.Client, bob: httpx.Client, hand: Hand) -> None:
+    queued = submitted(alice)
+    path = queued["urls"]["self"]
+    for method, what in [
+        ("GET", path), ("GET", f"{path}/events"), ("GET", f"{path}/artifacts/0.png"), ("POST", f"{path}/cancel"),
+        ("POST", f"{path}/retry"), ("DELETE", path),
+    ]:  # fmt: skip
+        problem(bob.request(method, what), 404, "job_not_found")
+    hand.finish()
+    problem(bob.get(f"{path}/artifacts/0.png"), 404, "job_not_found")
+    problem(bob.get(path, headers={"Prefer": "wait=5"}), 404, "job_not_found")
+    assert alice.get(f"{path}/artifacts/0.png").status_code == 200
+    assert alice.get(path).json()["status"] == "succeeded"
+
+
+def test_lists_and_bulk_calls_are_one_s_own(alice: httpx.Client, bob: httpx.Client, hand: Hand) -> None:
+    mine = submitted(alice)
+    assert bob.get("/v1/jobs").json()["data"] == []
+    assert bob.post("/v1/jobs/cancel").json() == {"count": 0}
+    hand.fail()
+    assert bob.post("/v1/jobs/retry").json() == {"count": 0}
+    assert [job["id"] for job in alice.get("/v1/jobs").json()["data"]] == [mine["id"]]
+
+
+def test_somebody_else_s_files_are_not_there(alice: httpx.Client, bob: httpx.Client, hand: Hand) -> None:
+    upload = alice.post("/v1/uploads", content=png()).json()["id"]
+    job = submitted(alice)["id"]
+    hand.finish()
+
+    def refused(**image: str) -> None:
+        body = {"kind": "image-to-image", "model": "test/fake", "inputs": {"prompt": "x", "image": image}}
+        problem(bob.post("/v1/jobs", json=body), 422, "invalid_inputs")
+        submitted(alice, body)
+
+    refused(upload=upload)
+    refused(job=job)
+    refused(job=job, artifact="0.png")
+    assert bob.get("/v1/jobs").json()["data"] == []
+
+
+def test_idempotency_keys_are_one_s_own(alice: httpx.Client, bob: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "same"}
+    first = alice.post("/v1/jobs", json=text_to_image("one"), headers=headers)
+    second = bob.post("/v1/jobs", json=text_to_image("two"), headers=headers)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] != second.json()["id"]
+
+
+# Without keys
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:9999", "localhost:80"])
+def test_local_names_are_served(client: httpx.Client, host: str) -> None:
+    assert client.get("/v1/jobs", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", [
+    "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil.example:8000", "10.0.0.1", "0.0.0.0", "[::]",
+    "localhost@evil.example", "evil.example#localhost", "",
+])  # fmt: skip
+def test_a_rebound_name_is_refused(client: httpx.Client, host: str) -> None:
+    problem(client.get("/v1/jobs", headers={"Host": host}), 403, "forbidden_origin")
+    problem(client.post("/v1/jobs", json=text_to_image(), headers={"Host": host}), 403, "forbidden_origin")
+    problem(client.get("/metrics", headers={"Host": host}), 403, "forbidden_origin")
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost:1"}, {"Origin": ""},
+    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+])  # fmt: skip
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/uploads?filename=x.png", "/v1/jobs/cancel"])
+def test_no_web_page_can_post(client: httpx.Client, path: str, headers: dict[str, str]) -> None:
+    job = submitted(client)
+    content = text_to_image() if path == "/v1/jobs" else None
+    problem(client.post(path, json=content, headers=headers), 403, "forbidden_origin")
+    jobs = client.get("/v1/jobs").json()["data"]
+    assert [(found["id"], found["status"]) for found in jobs] == [(job["id"], "queued")]
+
+
+def test_its_own_page_can(client: httpx.Client, api: ApiServer) -> None:
+    headers = {"Origin": api.url, "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/v1/jobs", json=text_to_image(), headers=headers).status_code == 202
+
+
+def test_no_cross_origin_header_is_ever_sent(client: httpx.Client) -> None:
+    for path in ("/v1/jobs", "/livez", "/openapi.json"):
+        answer = client.get(path, headers={"Origin": "https://evil.example"})
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_beyond_loopback_the_bootstrap_key_is_needed(
+    start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer, tmp_path: Any
+) -> None:
+    text = "atl_0123456789abcdef_" + "k" * 43
+    file = tmp_path / "key"
+    file.write_text(text + "\n")
+    server = start_api(redis_url=valkey.url, broker_url=broker.url, host="0.0.0.0", bootstrap_key_file=file)
+    with server.client() as nobody, server.client(text) as admin:
+        problem(nobody.get("/v1/jobs"), 401, "unauthorized")
+        assert admin.get("/v1/jobs", headers={"Host": "atelier.example"}).status_code == 200
+
+
+def test_the_scraper_key(start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer) -> None:
+    server = start_api(redis_url=valkey.url, broker_url=broker.url, scraper_key="scrape-me")
+    with server.client() as client:
+        scraped = client.get("/metrics", headers={"Authorization": "Bearer scrape-me", "Host": "atelier.example"})
+        assert scraped.status_code == 200
+        problem(client.get("/metrics", headers={"Authorization": "Bearer no", "Host": "x.example"}), 403, "forbidden_origin")
+
+
+def test_no_prompt_and_no_key_reach_the_log(api: ApiServer, key_of: Callable[[str], str]) -> None:
+    key = key_of("alice")
+    with api.client(key) as client:
+        job = submitted(client, text_to_image("a very private wish"))
+        client.get(f"{job['urls']['self']}?private=query")
+    assert "private wish" not in api.log
+    assert "private=query" not in api.log
+    assert key not in api.log
