@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from pipelines.training.scenes.autoencoder import LATENT_CHANNELS, SHRINK
 from pipelines.training.scenes.text import WIDTH
-from pipelines.training.scenes.vocabulary import SIDE
+from pipelines.training.scenes.vocabulary import PLACES, SIDE, Scene
 
 TRAIN_STEPS = 1000  # of noise
+EMPHASIS = 3.0  # how often an error where a thing stands counts, against once for the bare background
+REACH = 3.5  # latents around a place's centre that belong to it
 
 
 def build() -> UNet2DConditionModel:
@@ -52,15 +54,29 @@ def scheduler() -> DDIMScheduler:
     )
 
 
-def loss(model: UNet2DConditionModel, schedule: DDIMScheduler, latents: Tensor, words: Tensor) -> Tensor:
-    """Mean squared error of the velocity (Salimans and Ho 2022) at times spread over the batch."""
+def weights(scene: Scene) -> Tensor:
+    """(1, 16, 16): how much each latent's error counts, which is more around the places of the things.
+
+    The words tell the places, so this does not pull the prediction away from the mean of what they describe.
+    """
+    counts = torch.ones(SIDE // SHRINK, SIDE // SHRINK)
+    for thing in scene.things:
+        x, y = (at / SHRINK for at in PLACES[thing.place])
+        rows, columns = (slice(round(max(at - REACH, 0)), round(at + REACH)) for at in (y, x))
+        counts[rows, columns] = EMPHASIS
+    return counts[None]
+
+
+def loss(
+    model: UNet2DConditionModel, schedule: DDIMScheduler, latents: Tensor, words: Tensor, counts: Tensor
+) -> Tensor:
+    """Weighted squared error of the velocity (Salimans and Ho 2022) at times spread over the batch."""
     count = len(latents)
     times = (torch.arange(count) + torch.rand(count)) / count * schedule.config.num_train_timesteps
     times, noise = times.long(), torch.randn_like(latents)
     velocity = schedule.get_velocity(latents, noise, times)
-    return nn.functional.mse_loss(
-        model(schedule.add_noise(latents, noise, times), times, words).sample, velocity
-    )
+    predicted = model(schedule.add_noise(latents, noise, times), times, words).sample
+    return (counts * (predicted - velocity).square()).mean()
 
 
 class Average:

@@ -17,7 +17,7 @@ def draw(scene: Scene, seed: int) -> np.ndarray:
     for thing in scene.things:
         x, y = (at + dice.randint(-PLACE_JITTER, PLACE_JITTER) for at in PLACES[thing.place])
         _paste(picture, shapes.mask(thing.name, thing.size), COLOURS[thing.colour], x, y)
-    light = np.array([dice.uniform(-5, 5) for _ in range(3)], np.float32)
+    light = np.array([dice.uniform(-2, 2) for _ in range(3)], np.float32)
     return np.clip(np.rint(picture + light), 0, 255).astype(np.uint8)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.training.scenes.captions import RELATION_WORDS, Wording, caption
 from pipelines.training.scenes.draw import draw
-from pipelines.training.scenes.judge import obeys
+from pipelines.training.scenes.judge import look, matches
 from pipelines.training.scenes.sampling import random_scene
 from pipelines.training.scenes.vocabulary import BACKGROUNDS, COLOURS, PLACES, THINGS
 
@@ -20,9 +20,9 @@ def examine(count: int, seed: int, alter=lambda picture: picture) -> tuple[float
     right = wrong = 0
     for i in range(count):
         scene = random_scene(dice)
-        wording, picture = caption(scene, dice), alter(draw(scene, seed + i))
-        right += obeys(picture, wording)
-        wrong += obeys(picture, swapped(wording, dice))
+        wording, sight = caption(scene, dice), look(alter(draw(scene, seed + i)))
+        right += matches(sight, wording)
+        wrong += matches(sight, swapped(wording, dice))
     return right / count, wrong / count
 
 

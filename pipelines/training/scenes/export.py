@@ -68,6 +68,7 @@ def recipe(state: dict) -> dict:
             "rate": train_denoiser.RATE,
             "decay_from": train_denoiser.DECAY_FROM,
             "average": train_denoiser.AVERAGE,
+            "emphasis": denoiser.EMPHASIS,
             "empty_captions": train_denoiser.SILENT,
             "pool": train_denoiser.POOL,
             "curriculum": sampling.CURRICULUM,

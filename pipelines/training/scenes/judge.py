@@ -35,6 +35,7 @@ RIM_SHARE = (
     0.7  # of a rim's pixels lie within two pixels of its thing and between its colour and the background's
 )
 OVERLAP = 0.62  # least intersection over union for a silhouette to be recognised
+REACH = 4  # pixels that a silhouette's box may differ from the patch's: soft tips fall short
 PLACE_REACH = 11.0  # pixels from a place's centre
 RELATION_STEP = 10.0  # pixels between centres for "left of" and the like
 SIZE_RANGE = range(SIZES["small"][0] - 2, SIZES["big"][1] + 3)
@@ -207,7 +208,7 @@ def _best_overlap(coverage: np.ndarray, name: str, corner: tuple[int, int], exte
     best = 0.0
     for template in _templates(name):
         tall, wide = template.shape
-        if abs(tall - height) > 2 or abs(wide - width) > 2:
+        if abs(tall - height) > REACH or abs(wide - width) > REACH:
             continue
         for dy in (-1, 0, 1):
             for dx in (-1, 0, 1):
@@ -220,7 +221,16 @@ def _best_overlap(coverage: np.ndarray, name: str, corner: tuple[int, int], exte
 
 @cache
 def _templates(name: str) -> tuple[np.ndarray, ...]:
-    return tuple(shapes.mask(name, size) for size in SIZE_RANGE)
+    """The silhouette in each size, sharp and softened."""
+    sharp = [shapes.mask(name, size) for size in SIZE_RANGE]
+    return (*sharp, *map(_softened, sharp))
+
+
+def _softened(coverage: np.ndarray) -> np.ndarray:
+    """The same box, each pixel the mean of the nine around and at it."""
+    height, width = coverage.shape
+    padded = np.pad(coverage, 1)
+    return sum(padded[dy : dy + height, dx : dx + width] for dy in range(3) for dx in range(3)) / 9
 
 
 def _place(x: float, y: float) -> str | None:

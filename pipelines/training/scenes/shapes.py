@@ -58,7 +58,7 @@ def _triangle(pen: _Pen) -> None:
 
 
 def _star(pen: _Pen) -> None:
-    radii = [0.55 if i % 2 == 0 else 0.22 for i in range(10)]
+    radii = [0.55 if i % 2 == 0 else 0.26 for i in range(10)]
     pen.polygon(*[(0.5 + r * sin(i * pi / 5), 0.54 - r * cos(i * pi / 5)) for i, r in enumerate(radii)])
 
 
@@ -82,20 +82,14 @@ def _tree(pen: _Pen) -> None:
 
 
 def _sun(pen: _Pen) -> None:
-    """A disc with eight rays that stand apart from it only at their tips."""
-    pen.ellipse(0.24, 0.24, 0.76, 0.76)
+    """A disc with eight blunt rays."""
+    pen.ellipse(0.2, 0.2, 0.8, 0.8)
     for i in range(8):
         angle = i * pi / 4
         along, across = (cos(angle), sin(angle)), (-sin(angle), cos(angle))
-        tip = [
-            (0.5 + 0.52 * along[0] + w * across[0], 0.5 + 0.52 * along[1] + w * across[1])
-            for w in (-0.05, 0.05)
-        ]
-        root = [
-            (0.5 + 0.2 * along[0] + w * across[0], 0.5 + 0.2 * along[1] + w * across[1])
-            for w in (0.07, -0.07)
-        ]
-        pen.polygon(*tip, *root)
+        tip, root = ((0.51, -0.07), (0.51, 0.07)), ((0.22, 0.11), (0.22, -0.11))
+        corners = [(r * along[0] + w * across[0], r * along[1] + w * across[1]) for r, w in (*tip, *root)]
+        pen.polygon(*[(0.5 + x, 0.5 + y) for x, y in corners])
 
 
 def _moon(pen: _Pen) -> None:

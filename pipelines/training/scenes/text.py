@@ -121,4 +121,4 @@ def parts(scene: Scene) -> list[int]:
 
 
 def _size_class(size: int) -> int:
-    return next(i for i, (low, high) in enumerate(SIZES.values()) if low <= size <= high)
+    return next(i for i, (_, high) in enumerate(SIZES.values()) if size <= high)

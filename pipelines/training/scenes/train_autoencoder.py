@@ -18,10 +18,28 @@ from pipelines.training.scenes.draw import draw
 from pipelines.training.scenes.sampling import random_scene
 from pipelines.training.scenes.state import Clock, Store
 from pipelines.training.scenes.team import Team
+from pipelines.training.scenes.vocabulary import PLACES, SIDE
 
-BATCH = 16
+BATCH = 32  # crops, or a quarter as many whole pictures
+CROP = 32  # pixels
+WHOLE_EVERY = 4  # steps: now and then whole pictures, for their borders
+POOL = 20_000  # pictures
 RATE = 1e-3
 CHECKPOINT = "autoencoder.pt"
+
+
+def crops(pool: Tensor, centres: Tensor, count: int) -> Tensor:
+    """(count, 3, CROP, CROP) windows of the pool around a thing: convolutions learn most where edges are."""
+    chosen = torch.randint(len(pool), (count,))
+    corners = (centres[chosen] - CROP // 2 + torch.randint(-6, 7, (count, 2))).clamp(0, SIDE - CROP)
+    windows = [pool[i, :, y : y + CROP, x : x + CROP] for i, (x, y) in zip(chosen, corners, strict=True)]
+    return torch.stack(windows)
+
+
+def centres_of(count: int, seed: int) -> Tensor:
+    """(count, 2): x and y of the first thing in each of `pictures(count, seed)`, pixels."""
+    dice = random.Random(seed)
+    return torch.tensor([PLACES[random_scene(dice).things[0].place] for _ in range(count)])
 
 
 def pictures(count: int, seed: int) -> Tensor:
@@ -47,13 +65,16 @@ def train(store: Store, minutes: float, threads: int) -> None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
     clock, step = Clock(minutes * 60, state.get("spent", 0.0)), state.get("step", 0)
-    pool, unseen = pictures(20_000, seed=1), pictures(256, seed=10_000_000)
+    pool, centres, unseen = pictures(POOL, seed=1), centres_of(POOL, seed=1), pictures(128, seed=10_000_000)
     torch.manual_seed(1000 * team.rank + step)
     team.share = clock.share
     while team.share < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * team.share)))
-        loss = autoencoder.loss(model, scaled(pool[torch.randint(len(pool), (team.part(BATCH),))]))
+        whole = step % WHOLE_EVERY == 0
+        part = team.part(BATCH)
+        pixels = pool[torch.randint(len(pool), (part // 4,))] if whole else crops(pool, centres, part)
+        loss = autoencoder.loss(model, scaled(pixels))
         optimizer.zero_grad()
         loss.backward()
         team.agree(model, clock.share)

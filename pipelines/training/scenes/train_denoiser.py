@@ -31,8 +31,8 @@ RATE = 8e-4
 DECAY_FROM = 0.55  # share of the time after which the learning rate falls, to RATE / 50 at the end
 AVERAGE = 0.999  # keeps about the last thousand steps
 SILENT = 0.1  # share of captions left empty, for classifier-free guidance (Ho and Salimans 2022)
-POOL = 16_000  # scenes for each member of the team; each is met with fresh words every time
-WATCH_SECONDS = 480  # between looks at obedience
+POOL = 10_000  # scenes for each member of the team; each is met with fresh words every time
+WATCH_SECONDS = 600  # between looks at obedience
 SAVE_STEPS = 200
 CHECKPOINT = "denoiser.pt"
 
@@ -121,13 +121,14 @@ class Training:
         return RATE * min(1.0, (self.step + 1) / 200) * min(1.0, max(0.02, left))
 
     @torch.no_grad()
-    def batch(self) -> tuple[Tensor, Tensor]:
-        """Latents (B, C, 16, 16) and the states (B, TOKENS, WIDTH) of fresh wordings, some of them empty."""
+    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents (B, C, 16, 16), states (B, TOKENS, WIDTH) of fresh wordings, some empty, and weights."""
         chosen = [self.dice.randrange(POOL) for _ in range(self.team.part(BATCH))]
         captions = [caption(self.pool.scenes[i], self.dice).text for i in chosen]
         captions = ["" if self.dice.random() < SILENT else words for words in captions]
         states = self.reader(text.tokens(self.tokenizer, captions)).last_hidden_state
-        return self.pool.latents[chosen].float(), states
+        counts = torch.stack([denoiser.weights(self.pool.scenes[i]) for i in chosen])
+        return self.pool.latents[chosen].float(), states, counts
 
     def pipeline(self) -> StableDiffusionPipeline:
         """What would be exported now: the averaged weights in a pipeline."""

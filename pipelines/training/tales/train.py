@@ -21,7 +21,7 @@ from pipelines.training.tales.compose import CHARACTERS, is_tale, tale
 
 VOCABULARY = 1200  # byte-level tokens: enough for nearly every word of the tales
 CONTEXT = 256  # tokens; a tale has at most about 200
-BATCH = 24
+BATCH = 16
 RATE = 2e-3
 START, END, PAD = "<|start|>", "<|end|>", "<|pad|>"
 CHECKPOINT = "tales.pt"
