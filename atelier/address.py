@@ -1,9 +1,9 @@
 """Which server a client talks to when nobody says."""
 
-import os
 from dataclasses import dataclass
 
-from infra.settings import load_settings, variable
+from infra.embedded import read_instance
+from infra.settings import load_settings
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,5 @@ class Address:
 def default_address() -> Address:
     """ATELIER_URL if it is set, else the `atelier up` that runs on this home, else the default address."""
     settings = load_settings()
-    url = settings.url
-    if not os.environ.get(variable("url")):
-        from infra.embedded import read_instance
-
-        running = read_instance(settings.home)
-        url = running.url if running else url
-    return Address(url, settings.api_key)
+    running = None if "url" in settings.model_fields_set else read_instance(settings.home)
+    return Address(running.url if running else settings.url, settings.api_key)

@@ -17,7 +17,7 @@ from atelier.ports import free_port, local_url, port_is_free
 from atelier.transport import Transport
 from infra.embedded import EmbeddedServers, HomeLock, Instance, clear_instance, write_instance
 from infra.errors import ServerStartError
-from infra.settings import Settings, variable
+from infra.settings import Settings
 
 LOOK: Final = 0.2  # seconds between two looks at the parts
 START_SECONDS: Final = 120.0  # longest time until the API answers
@@ -126,7 +126,8 @@ class Supervisor:
 
     def _part(self, name: str, arguments: Sequence[str], stop_seconds: float) -> Part:
         log = self.settings.places.logs / f"{name}.log"
-        return Part(name, [sys.executable, *arguments], environment_for(self.settings), log, stop_seconds)
+        environment = {**os.environ, **self.settings.environ()}
+        return Part(name, [sys.executable, *arguments], environment, log, stop_seconds)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -213,12 +214,6 @@ def is_ready(url: str) -> bool:
     finally:
         transport.close()
     return True
-
-
-def environment_for(settings: Settings) -> dict[str, str]:
-    """The whole environment of a process that is to have exactly these settings."""
-    known = {variable(name) for name in type(settings).model_fields}
-    return {name: value for name, value in os.environ.items() if name not in known} | settings.environ()
 
 
 def _last_words(part: Part) -> str:

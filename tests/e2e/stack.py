@@ -24,7 +24,7 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")}
     fixed = {
         "ATELIER_HOME": str(home),
-        "ATELIER_CATALOG": str(FAKE / "catalog.toml"),
+        "ATELIER_CATALOG": f"{FAKE / 'catalog.toml'}:{Path(__file__).with_name('defaults.toml')}",
         "ATELIER_DEVICE": "cpu",
         "ATELIER_DRAIN_SECONDS": "2",
         "ATELIER_LEASE_SECONDS": "3",

@@ -282,16 +282,6 @@ def test_ctrl_c_while_text_is_written(terminal, client):
     assert shown.wait() == 5
 
 
-@pytest.mark.slow
-def test_demo_uses_the_stack_that_runs(stack, tmp_path):
-    done = stack.run("demo", "--out", str(tmp_path / "demo"))
-
-    assert done.returncode == 0, done.stderr
-    assert f"using the server at {stack.url}" in done.stderr
-    assert {Path(path).suffix for path in done.stdout.splitlines()} == {".png", ".txt"}
-    assert not stack.ended
-
-
 def test_keys_open_the_server_to_those_who_have_one(make_stack):
     stack = make_stack(workers=0).start()
 
