@@ -338,7 +338,7 @@ class JobQueue:
 
     @translate()
     def expired(self, limit: int = 100) -> tuple[Job, ...]:
-        """Final jobs whose life is over, deleted ones first. Remove artifacts, then `forget`."""
+        """Final jobs whose life is over, or that were deleted. Remove artifacts, then `forget`."""
         return tuple(read_job(record) for record in survey.expired(self._state, limit))
 
     def forget(self, job_id: str) -> bool:

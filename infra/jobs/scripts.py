@@ -79,8 +79,10 @@ class Scripts:
             pipe.set(PREFIX + "confirm", 1)
             for _ in range(CONFIRM_TRIES):
                 pipe.waitaof(1, 0, CONFIRM_MS)
-            answer, _, *confirmations = pipe.execute()
-            if not any(fsynced for fsynced, _ in confirmations):
+            answer, _, *confirmations = pipe.execute(raise_on_error=False)
+            if isinstance(answer, redis.RedisError):
+                raise answer
+            if not any(_is_confirmed(confirmation) for confirmation in confirmations):
                 raise StateUnavailable("The state server did not confirm in time that this is on its disk.")
             return [answer]
 
@@ -110,6 +112,11 @@ class Scripts:
         except NoScriptError:
             self._state.script_load(source(name))
             return cast(list[Answer], run())
+
+
+def _is_confirmed(confirmation: list[int] | redis.RedisError) -> bool:
+    """An error here is the answer of a server whose append-only file was turned off."""
+    return not isinstance(confirmation, redis.RedisError) and confirmation[0] > 0
 
 
 def _config(limits: Limits) -> dict[str, Any]:

@@ -76,6 +76,17 @@ local function queues_in_order()
   return found
 end
 
+-- Whom a ring has woken wakes the next one, as long as there is something left to do. Rings alone could miss a
+-- second job that one ended job has made claimable.
+local function pass_on(queue)
+  if redis.call('EXISTS', park_key(queue)) == 0 then return end
+  for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
+    local owner = first_owner(queue, model)
+    local head = owner and redis.call('ZRANGE', ready_key(queue, owner, model), 0, 0)[1]
+    if head and ring({id = head, queue = queue, model = model}) then return end
+  end
+end
+
 local function best_job()
   for _, queue in ipairs(queues_in_order()) do
     local chosen = choose(queue.name)
@@ -122,4 +133,5 @@ end
 unpark(worker.id)
 redis.call('HSET', worker_key(worker.id), 'jobs', cjson.encode({job.id}))
 start(job)
+pass_on(job.queue)
 return answer('ok', record(job.id))

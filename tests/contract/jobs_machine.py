@@ -1,0 +1,433 @@
+"""A random walk over JobQueue: workers that die and come back, calls sent twice, clocks that jump.
+
+Before each call the machine predicts the answer from the record; after each it checks all that is stored.
+"""
+
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import redis
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from infra.errors import JobNotFound, OwnerLimit
+from infra.jobs.answers import Beat, Committed, Filters, Limits, Requeued, WorkerCard
+from infra.jobs.queue import JobQueue
+from infra.jobs.record import (
+    Artifact,
+    Idempotency,
+    Job,
+    JobError,
+    NewJob,
+    Outcome,
+    Priority,
+    Status,
+)
+from infra.jobs.scripts import PREFIX
+from tests.contract.jobs_snapshot import Snapshot, check
+
+LIMITS = Limits(lease_seconds=10.0, max_queued_per_owner=12, max_crashes=3, max_losses=3)
+GAP_MS = 6666
+WORKERS = {
+    "both": WorkerCard("both", "h", 1, "cpu", ("image", "text"), ("a", "b", "t"), ("a",)),
+    "image": WorkerCard("image", "h", 2, "cpu", ("image",), ("a", "b"), ("b",)),
+    "only-a": WorkerCard("only-a", "h", 3, "cpu", ("image",), ("a",), ()),
+}
+MODELS = {"a": "image", "b": "image", "t": "text"}
+OWNERS = ("ann", "bob", "cy")
+OUTCOMES = [outcome for outcome in Outcome if outcome is not Outcome.SUCCEEDED]
+RESULT = Artifact("0.png", 0, "output", 7, "image/png", 10, "ab")
+
+owners = st.sampled_from(OWNERS)
+workers = st.sampled_from(sorted(WORKERS))
+twice = st.sampled_from([False, False, False, True])
+picks = st.integers(0, 1000)
+
+
+Failure = tuple[Outcome, bool, float | None]
+"""Outcome, whether its error is retryable, the delay asked for."""
+
+failures = st.tuples(st.sampled_from(OUTCOMES), st.booleans(), st.sampled_from([None, 0.0, 3.0]))
+wishes = st.fixed_dictionaries(
+    {
+        "priority": st.sampled_from(Priority),
+        "cost": st.sampled_from([0.5, 1.0, 20.0]),
+        "weight": st.sampled_from([1.0, 2.0]),
+        "start_deadline_seconds": st.sampled_from([None, None, 3.0]),
+        "deadline_seconds": st.sampled_from([None, None, 5.0]),
+    }
+)
+
+
+class JobsMachine(RuleBasedStateMachine):
+    """Give it a client of an empty server in `state`."""
+
+    state: ClassVar[redis.Redis]
+    steps: ClassVar[Counter[str]] = Counter()
+    """How often each rule was taken, in all runs."""
+
+    @initialize(max_running=st.sampled_from([0, 1, 2]))
+    def begin(self, max_running: int) -> None:
+        self.state.flushall()
+        self.max_running = max_running or math.inf
+        self.ids = 0
+        self.now = Snapshot({})  # as of the end of the last step
+        self.woken: set[str] = set()  # rung for, and not yet back with a claim
+        self.queue = JobQueue(
+            self.state, limits=replace(LIMITS, max_running_per_owner=max_running), ring=self._hear_ring
+        )
+        self.held: dict[str, str] = {}  # attempt → job, of workers that believe in it; some wrongly
+        self.versions: dict[str, int] = {}
+        self.results: dict[str, Job] = {}
+        self.clocks: dict[str, float] = {}
+        self.skew = 0
+        self.queue.tick()
+        for owner in OWNERS:
+            self.queue.enqueue([self._job(owner, model) for model in MODELS])
+        self.now = Snapshot.take(self.state)
+        self._claim("both", again=False)
+
+    def _job(self, owner: str, model: str, **given: Any) -> NewJob:
+        start = {"id": self._new_id("job"), "cost": 1.0, "max_attempts": 2, "expires_in_seconds": 20}
+        return NewJob(
+            owner=owner, kind="kind", model=model, queue=MODELS[model], inputs={"x": []}, **(start | given)
+        )
+
+    def _hear_ring(self, queue: str, job_id: str) -> None:
+        now = Snapshot.take(self.state)
+        assert (now.jobs[job_id].queue, now.place(now.jobs[job_id])) == (queue, "ready")
+        self.woken |= self.now.parked_anywhere() - now.parked_anywhere()
+
+    def _new_id(self, kind: str) -> str:
+        """Counted, so that a walk can be repeated."""
+        self.ids += 1
+        return f"{kind}_{self.ids:06d}"
+
+    def _step(self, name: str) -> None:
+        self.steps[name] += 1
+
+    def _some_job(self, pick: int) -> Job:
+        jobs = [job for job in self.now.jobs.values() if not job.delete_requested_at]
+        return sorted(jobs, key=lambda job: job.id)[pick % len(jobs)]
+
+    def _has_jobs(self) -> bool:
+        return any(not job.delete_requested_at for job in self.now.jobs.values())
+
+    def _some_attempt(self, pick: int) -> tuple[str, str]:
+        attempt_id = sorted(self.held)[pick % len(self.held)]
+        return self.held[attempt_id], attempt_id
+
+    def _record(self, job_id: str) -> Job | None:
+        try:
+            return self.queue.get(job_id)
+        except JobNotFound:
+            return None
+
+    def _is_held(self, job_id: str, attempt_id: str) -> bool:
+        job = self._record(job_id)
+        return job is not None and job.status is Status.RUNNING and job.attempt_id == attempt_id
+
+    # The API's calls
+
+    @rule(
+        owner=owners,
+        models=st.lists(st.sampled_from(sorted(MODELS)), min_size=1, max_size=3),
+        wish=wishes,
+        links=st.sampled_from(["alone", "alone", "after", "chain"]),
+        again=twice,
+    )
+    def enqueue(self, owner: str, models: list[str], wish: dict[str, Any], links: str, again: bool) -> None:
+        """One to three jobs: alone, all after an older job, or each after the one before."""
+        self._step("enqueue")
+        older = self.queue.list(owner, limit=5).jobs
+        link: tuple[str, ...] = (older[-1].id,) if older and links == "after" else ()
+        jobs = []
+        for model in models:
+            jobs.append(self._job(owner, model, waits_for=link, **wish))
+            link = (jobs[-1].id,) if links == "chain" else link
+        key = Idempotency(self._new_id("job"), "same")
+        room = LIMITS.max_queued_per_owner - self.queue.owner_usage(owner).queued
+        try:
+            first = self.queue.enqueue(jobs, key)
+        except OwnerLimit:
+            assert len(jobs) > room
+            assert self.queue.replayed(owner, key) is None
+            return
+        assert len(jobs) <= room
+        assert [job.id for job in first.jobs] == [new.id for new in jobs]
+        if again:
+            assert self.queue.enqueue(jobs, key).jobs == first.jobs
+            others = [replace(new, id=self._new_id("job"), waits_for=()) for new in jobs]
+            assert self.queue.enqueue(others, key).jobs == first.jobs
+
+    @precondition(_has_jobs)
+    @rule(pick=picks, again=twice, action=st.sampled_from(["cancel", "cancel", "delete", "retry"]))
+    def change_mind(self, pick: int, again: bool, action: str) -> None:
+        """One rule for what is rarer than enqueueing, so that queues have time to fill."""
+        self._step(action)
+        {"cancel": self._cancel, "delete": self._delete, "retry": self._retry}[action](pick, again)
+
+    def _cancel(self, pick: int, again: bool) -> None:
+        before = self._some_job(pick)
+        after = self.queue.cancel(before.id, before.owner)
+        if before.status is Status.QUEUED:
+            assert after.status is Status.CANCELLED
+        elif before.status is Status.RUNNING:
+            assert after.cancel_requested_at is not None
+        else:
+            assert after == before
+        if again:
+            assert self.queue.cancel(before.id, before.owner) == after
+
+    def _cancel_many(self, pick: int) -> None:
+        owner, model = OWNERS[pick % 3], ("a", None)[pick % 2]
+        status = (None, Status.QUEUED)[pick // 2 % 2]
+        self.queue.cancel_many(owner, Filters(status=status, model=model))
+        left = self.queue.list(owner, status=Status.QUEUED, model=model, limit=50).jobs
+        assert not left
+
+    def _delete(self, pick: int, again: bool) -> None:
+        before = self._some_job(pick)
+        gone = self.queue.delete(before.id, before.owner)
+        assert (gone is None) == (before.status is Status.RUNNING)
+        if again:
+            assert self.queue.delete(before.id, before.owner) == gone
+        assert before.id not in [job.id for job in self.queue.list(before.owner, limit=100).jobs]
+
+    def _retry(self, pick: int, again: bool) -> None:
+        new_id = self._new_id("job")
+        old = self._some_job(pick)
+        try:
+            new = self.queue.retry(old.id, old.owner, new_id)
+        except (OwnerLimit, JobNotFound):  # no room; or what it waited for was deleted
+            return
+        assert (new.retry_of, new.inputs, new.cost) == (old.id, old.inputs, old.cost)
+        assert self.queue.get(old.id).retried_as == new_id
+        if again:
+            assert self.queue.retry(old.id, old.owner, new_id) == new
+
+    # The workers' calls
+
+    @rule(worker=workers, again=twice)
+    def claim(self, worker: str, again: bool) -> None:
+        self._claim(worker, again)
+
+    def _claim(self, worker: str, again: bool) -> None:
+        self._step("claim")
+        card, attempt_id = WORKERS[worker], self._new_id("attempt")
+        able = self._claimable(card)
+        self.woken.discard(worker)
+        job = self.queue.claim(card, attempt_id)
+        if again:
+            assert self.queue.claim(card, attempt_id) == job
+        if job is None:
+            assert not able
+            return
+        assert job.id in able
+        assert (job.status, job.attempt_id) == (Status.RUNNING, attempt_id)
+        self.held[attempt_id] = job.id
+
+    def _claimable(self, card: WorkerCard) -> set[str]:
+        now = self.now
+        running = Counter(job.owner for job in now.jobs.values() if job.status is Status.RUNNING)
+        return {
+            job.id
+            for queue in card.queues
+            for job in now.ready(queue)
+            if job.model in card.models and running[job.owner] < self.max_running
+        }
+
+    @rule(pick=picks, again=twice)
+    def finish(self, pick: int, again: bool) -> None:
+        """Whoever believes in an attempt commits it, rightly or not."""
+        if not self.held:
+            return self._claim(sorted(WORKERS)[pick % len(WORKERS)], again)
+        self._step("commit")
+        self._commit(pick, again)
+
+    @rule(pick=picks, again=twice, beats=st.booleans(), failure=failures)
+    def work(self, pick: int, again: bool, beats: bool, failure: Failure) -> None:
+        """Or beats for it, or gives it up."""
+        if not self.held:
+            return self._claim(sorted(WORKERS)[pick % len(WORKERS)], again)
+        self._step("beat" if beats else "requeue")
+        if beats:
+            self._beat(pick)
+        else:
+            self._requeue(pick, again, *failure)
+
+    def _beat(self, pick: int) -> None:
+        job_id, attempt_id = self._some_attempt(pick)
+        expected = Beat.LOST
+        if self._is_held(job_id, attempt_id):
+            job = self.queue.get(job_id)
+            flag = Beat.CANCEL if job.cancel_requested_at else Beat.TIMED_OUT if job.timed_out_at else Beat.OK
+            expected = flag
+        lease = [(job_id, attempt_id)]
+        assert self.queue.cancel_flags(lease) == {attempt_id: expected}
+        told = self.queue.beat(lease, WORKERS["both"], {attempt_id: {"fraction": pick % 4 / 4}})
+        assert told == {attempt_id: expected}
+        assert self.queue.emit(job_id, attempt_id, "job.output", {"attempt": attempt_id}) == (
+            expected is not Beat.LOST
+        )
+        if expected is Beat.LOST:
+            del self.held[attempt_id]
+
+    def _commit(self, pick: int, again: bool) -> None:
+        job_id, attempt_id = self._some_attempt(pick)
+        before = self._record(job_id)
+        committed_before = before is not None and before.manifest == f"m/{attempt_id}"
+        cancelled = before is not None and before.cancel_requested_at is not None
+        deleted = before is None or before.delete_requested_at is not None
+        if self._is_held(job_id, attempt_id):
+            expected = Committed.CANCELLED if cancelled else Committed.OK
+        else:
+            expected = Committed.OK if committed_before else Committed.FENCED
+        answer = self.queue.commit(job_id, attempt_id, f"m/{attempt_id}", "sha", [RESULT])
+        if expected is not Committed.FENCED or not (cancelled or deleted):
+            assert answer is expected, (before, attempt_id)
+        if answer is Committed.OK:
+            assert self.queue.get(job_id).manifest == f"m/{attempt_id}"
+        if again:
+            assert self.queue.commit(job_id, attempt_id, f"m/{attempt_id}", "sha", [RESULT]) is answer
+        if pick % 2:
+            del self.held[attempt_id]
+
+    def _requeue(
+        self, pick: int, again: bool, outcome: Outcome, retryable: bool, delay: float | None
+    ) -> None:
+        job_id, attempt_id = self._some_attempt(pick)
+        was_held = self._is_held(job_id, attempt_id)
+        expected = _requeued(self.queue.get(job_id), outcome, retryable) if was_held else None
+        error = JobError("oom", "Out of memory.", "", retryable) if outcome is Outcome.FAILED else None
+        answer = self.queue.requeue(job_id, attempt_id, outcome, error, delay)
+        if expected is None:
+            assert answer in (Requeued.FENCED, self._told(attempt_id))
+        else:
+            assert answer is expected
+            ended = self.queue.get(job_id).attempts[-1]
+            assert (ended.id, ended.outcome, ended.error) == (attempt_id, outcome, error)
+        if again:
+            assert self.queue.requeue(job_id, attempt_id, outcome, error, delay) is answer
+
+    def _told(self, attempt_id: str) -> Requeued | None:
+        word = self.state.hget(f"{PREFIX}a:{attempt_id}", "requeue")
+        return None if word is None else Requeued(str(word))
+
+    # Time
+
+    @rule(seconds=st.sampled_from([0.5, 2.0, 4.0]), ticks=st.sampled_from([True, True, True, False]))
+    def wait(self, seconds: float, ticks: bool) -> None:
+        self._step("wait")
+        self._move_clock(round(seconds * 1000))
+        if ticks:
+            self._tick()
+
+    @rule(action=st.sampled_from(["jump", "leave", "collect", "cancel_many"]), pick=picks)
+    def disturb(self, action: str, pick: int) -> None:
+        self._step(action)
+        acts = {
+            "jump": self._jump,
+            "leave": self._leave,
+            "collect": self._collect,
+            "cancel_many": self._cancel_many,
+        }
+        acts[action](pick)
+
+    def _jump(self, pick: int) -> None:
+        """The state server was away for long, or its clock was set."""
+        self._tick()
+        leases = set(Snapshot.take(self.state).zset("lease"))
+        self._move_clock((60_000, -30_000)[pick % 2])
+        assert self.queue.tick().grace
+        assert set(Snapshot.take(self.state).zset("lease")) == leases
+
+    def _leave(self, pick: int) -> None:
+        self.queue.leave(sorted(WORKERS)[pick % len(WORKERS)])
+
+    def _collect(self, pick: int) -> None:
+        for job in self.queue.expired():
+            assert job.status.final
+            assert self.queue.forget(job.id)
+            assert not self.state.exists(f"{PREFIX}j:{job.id}", f"{PREFIX}ev:{job.id}")
+
+    def _move_clock(self, by_ms: int) -> None:
+        self.skew += by_ms
+        self.state.set(f"{PREFIX}skew", self.skew)
+
+    def _now(self) -> int:
+        seconds, micros = self.state.time()
+        return seconds * 1000 + micros // 1000 + self.skew
+
+    def _tick(self) -> None:
+        since = self._now() - int(self.state.get(f"{PREFIX}ticked_at") or 0)
+        tick = self.queue.tick()
+        assert tick.grace == (since > GAP_MS or since < 0) or abs(since - GAP_MS) < 100
+        if tick.grace:
+            return
+        now, then = Snapshot.take(self.state), self._now() - 1000
+        for name in ("lease", "delayed", "deadlines", "workers"):
+            assert all(due > then for due in now.zset(name).values()), name
+
+    # What is always true
+
+    @invariant()
+    def everything_agrees(self) -> None:
+        self.now = now = Snapshot.take(self.state)
+        check(now)
+        self._check_progress(now)
+        self._check_rings(now)
+
+    def _check_progress(self, now: Snapshot) -> None:
+        """Versions and virtual times only grow, a result never changes."""
+        for job in now.jobs.values():
+            assert job.version >= self.versions.get(job.id, 1), job
+            self.versions[job.id] = job.version
+            if job.status.final:
+                first = self.results.setdefault(job.id, job)
+                assert _result(job) == _result(first), (first, job)
+        for name in now.data:
+            if name.startswith("fair:") and name.endswith(":now"):
+                assert now.number(name) >= self.clocks.get(name, 0.0), name
+                self.clocks[name] = now.number(name)
+
+    def _check_rings(self, now: Snapshot) -> None:
+        """No idle worker sleeps beside a job that it could run, unless one was woken, who will pass it on."""
+        ready = [job for queue in now.queues for job in now.ready(queue, claimable=True)]
+        for job in ready:
+            able = {worker for worker in now.parked(job.queue) if now.can_run(worker, job.model)}
+            assert self.woken or not able or self._is_at_limit(now, job.owner), (job, able)
+        for owner in now.owners:
+            assert not now.members(f"blocked:{owner}") or self._is_at_limit(now, owner), owner
+
+    def _is_at_limit(self, now: Snapshot, owner: str) -> bool:
+        return int(now.counters(f"count:{owner}").get("running", 0)) >= self.max_running
+
+
+def _result(job: Job) -> tuple[Any, ...]:
+    return (
+        job.status,
+        job.manifest,
+        job.manifest_sha256,
+        job.artifacts,
+        job.error,
+        job.attempts,
+        job.finished_at,
+    )
+
+
+def _requeued(job: Job, outcome: Outcome, retryable: bool) -> Requeued:
+    """What the rules say of a running job whose attempt ends so."""
+    if job.cancel_requested_at or outcome is Outcome.CANCELLED:
+        return Requeued.CANCELLED
+    if outcome is Outcome.TIMED_OUT or job.timed_out_at:
+        return Requeued.FAILED
+    left = {
+        Outcome.RELEASED: True,
+        Outcome.CRASHED: job.crashes + 1 < LIMITS.max_crashes,
+        Outcome.LOST: job.losses + 1 < LIMITS.max_losses,
+        Outcome.FAILED: retryable and job.fails + 1 < job.max_attempts,
+    }
+    return Requeued.QUEUED if left[outcome] else Requeued.FAILED

@@ -1,0 +1,48 @@
+"""The state machine on both servers; what it checks is in jobs_machine.py and jobs_snapshot.py."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contract.jobs_machine import JobsMachine
+from tests.servers import FORGETFUL, StateServer, redis_program, valkey_program
+
+STEPS = 2000
+WALK = settings(
+    max_examples=36,
+    stateful_step_count=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],  # shrinking takes minutes; add Phase.shrink to hunt a failure
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [valkey_program, redis_program], ids=["valkey", "redis7"])
+def test_no_walk_breaks_the_queue(
+    program: Callable[[], str],
+    start_server: Callable[..., StateServer],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given an empty server (without an append-only file: the walk is about rules, not disks)
+    server = start_server(program(), options=FORGETFUL)
+
+    class Machine(JobsMachine):
+        state = server.client()
+        steps: ClassVar[Counter[str]] = Counter()
+
+    # When we walk at random for at least 2,000 steps, then no check fails
+    while Machine.steps.total() < STEPS:
+        run_state_machine_as_test(Machine, settings=WALK)
+
+    with capsys.disabled():
+        print(f"\n{server.program}: {Machine.steps.total()} steps, {dict(Machine.steps)}")
+    assert Machine.steps.total() >= STEPS
+    assert all(
+        Machine.steps[name] for name in ("enqueue", "claim", "commit", "requeue", "cancel", "wait", "jump")
+    )
