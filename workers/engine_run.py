@@ -162,6 +162,8 @@ class Run:
         return self._is_stopped(request.id)
 
     def done(self, request: Request, outputs: list[Output]) -> None:
+        if len(outputs) != request.inputs.n:
+            raise EngineError(f"The model made {len(outputs)} of {request.inputs.n} outputs.")
         self._sender.send("encoding", request=request.id)
         place = self.places[request.id]
         files = [file for output in outputs for file in media.write(output, place.folder, place.provenance)]
@@ -170,7 +172,7 @@ class Run:
 
     def failed(self, request: Request, error: PipelineError) -> None:
         del self._open[request.id]
-        if isinstance(error, Stopped):
+        if isinstance(error, Stopped) and self.stopped(request):
             self._sender.send("stopped", request=request.id)
         else:
             self._sender.send("failed", request=request.id, error=_error_as_json(error))

@@ -5,7 +5,7 @@ from infra.jobs.record import JobError, Outcome
 from infra.logs import get_logger
 from pipelines.errors import PipelineError
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
-from workers.engine_client import EngineDeaf, EngineDied, EngineHung
+from workers.engine_client import EngineDied, EngineFailure, EngineHung
 from workers.errors import EngineCrashed, EngineSilent, StorageFailed, WorkerBroken, WorkerError
 
 log = get_logger()
@@ -26,8 +26,8 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
     match error:
         case Interrupted():
             failure = Failure(OUTCOMES[error.stop])
-        case EngineDeaf():
-            failure = Failure(OUTCOMES[attempt.stop or Stop.LOST])
+        case EngineFailure() if attempt.stop is not None:  # it had to end anyway
+            failure = Failure(OUTCOMES[attempt.stop])
         case EngineDied():
             failure = Failure(Outcome.CRASHED, _job_error(EngineCrashed(str(error))))
         case EngineHung():

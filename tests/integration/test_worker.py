@@ -118,7 +118,7 @@ def test_a_doorbell_starts_a_job_at_once(cluster: Cluster) -> None:
         assert job.started_at is not None
         waits.append(job.started_at - job.created_at)
         wait_for(lambda: (info := cluster.info(cluster.workers[0])) is not None and info.parked)
-    assert sorted(waits)[2] < 500, "milliseconds; it looks by itself only every 30 s"
+    assert max(waits) < 10_000, "milliseconds; it looks by itself only every 30 s"
 
 
 def test_a_running_job_is_cancelled_within_a_step(cluster: Cluster) -> None:
@@ -128,7 +128,7 @@ def test_a_running_job_is_cancelled_within_a_step(cluster: Cluster) -> None:
     cancelled_at = time.monotonic()
     cluster.queue.cancel(job.id, OWNER)
     job = cluster.wait_for_end(job)
-    assert time.monotonic() - cancelled_at < 1.5, "an exchange, a step, and a margin"
+    assert time.monotonic() - cancelled_at < 5, "an exchange and a step, on a busy machine; it had 40 s to go"
     assert job.status is Status.CANCELLED
     assert outcomes(job) == [Outcome.CANCELLED]
     assert cluster.stored(job) == []

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -67,10 +66,9 @@ def test_text_is_streamed(run: Run, tmp_path: Path) -> None:
 
 def test_a_stop_ends_the_run_within_a_step(run: Run) -> None:
     heard: list[Message] = []
-    began = time.monotonic()
     run("steps=100 sleep=0.1", heard=heard, stop=lambda: len(heard) > 4)
     assert heard[-1]["is"] == "stopped"
-    assert time.monotonic() - began < 2
+    assert max(message["step"] for message in heard if message["is"] == "progress") < 8
 
 
 def test_a_stopped_text_ends_too(run: Run) -> None:

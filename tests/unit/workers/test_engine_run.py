@@ -1,0 +1,117 @@
+"""What a run makes of a family that does not keep its promises. The families here are real code, run in
+this process."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipelines.base import Capabilities, Output, Progress, Request
+from pipelines.errors import OutOfMemory, PipelineError, Stopped, TransientEngineError
+from pipelines.kinds import parse_inputs
+from workers.engine_run import Place, Run, breaks_device, translate
+from workers.messages import Message, Receiver, Sender
+
+FamilyRun = Callable[[list[Request], Progress], list[list[Output]]]
+
+
+class Broken:
+    """A family whose `run` is given."""
+
+    capabilities = Capabilities(max_batch=8)
+
+    def __init__(self, run: FamilyRun) -> None:
+        self.run = run
+
+
+@pytest.fixture
+def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
+    """Carries out requests `a` and `b` on a family with this `run`; what the worker would be told."""
+    reading, writing = os.pipe()
+
+    def carry_out(run: FamilyRun, stopped: Callable[[str], bool] = lambda request: False) -> list[Message]:
+        inputs = parse_inputs("text-to-image", {"prompt": "a star", "seed": 1, "width": 64, "height": 64})
+        requests = [Request(name, "text-to-image", inputs) for name in ("a", "b")]
+        current = Run(Sender(writing), stopped, requests)
+        for request in requests:
+            folder = tmp_path / request.id
+            folder.mkdir()
+            current.places[request.id] = Place(folder, {})
+        try:
+            current.carry_out(Broken(run))
+        except PipelineError as error:
+            current.fail_rest(error)
+        messages: list[Message] = []
+        receiver = Receiver(reading)
+        while (message := receiver.receive(0)) is not None:
+            messages.append(message)
+        return messages
+
+    yield carry_out
+    os.close(reading)
+    os.close(writing)
+
+
+def picture(index: int = 0) -> Output:
+    return Output(index, "image/png", Image.new("RGB", (8, 8)), seed=1)
+
+
+def told(messages: list[Message]) -> list[tuple[str, Any]]:
+    return [(message["is"], message.get("request")) for message in messages]
+
+
+def test_a_stopped_row_ends_and_its_neighbour_is_done(carry_out: Callable[..., list[Message]]) -> None:
+    def run(batch: list[Request], progress: Progress) -> list[list[Output]]:
+        assert progress(1, 1) == {1}
+        return [[picture()], []]
+
+    messages = carry_out(run, stopped=lambda request: request == "b")
+    assert told(messages)[-3:] == [("encoding", "a"), ("done", "a"), ("stopped", "b")]
+
+
+def test_when_all_are_stopped_progress_raises(carry_out: Callable[..., list[Message]]) -> None:
+    def run(batch: list[Request], progress: Progress) -> list[list[Output]]:
+        with pytest.raises(Stopped):
+            progress(1, 2)
+        return [[], []]
+
+    assert told(carry_out(run, stopped=lambda request: True))[-2:] == [("stopped", "a"), ("stopped", "b")]
+
+
+@pytest.mark.parametrize("outputs", [[], [picture(0), picture(1)]])
+def test_too_few_or_too_many_outputs_are_no_success(
+    carry_out: Callable[..., list[Message]], outputs: list[Output]
+) -> None:
+    messages = carry_out(lambda batch, progress: [outputs, [picture()]])
+    assert told(messages) == [("failed", "a"), ("failed", "b")]
+    assert messages[0]["error"]["detail"] == f"The model made {len(outputs)} of 1 outputs."
+
+
+def test_a_family_that_stops_unasked_has_failed(carry_out: Callable[..., list[Message]]) -> None:
+    def run(batch: list[Request], progress: Progress) -> list[list[Output]]:
+        raise Stopped
+
+    assert [message["is"] for message in carry_out(run)] == ["failed", "failed"]
+
+
+def test_memory_errors_are_known_by_any_name() -> None:
+    class OutOfMemoryError(RuntimeError):
+        """torch's has this name."""
+
+    assert isinstance(translate(MemoryError()), OutOfMemory)
+    assert isinstance(translate(OutOfMemoryError()), OutOfMemory)
+
+
+def test_a_full_disk_may_pass() -> None:
+    assert isinstance(translate(OSError(28, "No space left on device: /secret")), TransientEngineError)
+    assert "/secret" not in translate(OSError(28, "No space left on device: /secret")).detail
+
+
+def test_an_error_of_the_device_ends_the_engine() -> None:
+    error = RuntimeError("CUDA error: an illegal memory access was encountered")
+    assert breaks_device(error)
+    assert translate(error).retryable
+    assert not breaks_device(RuntimeError("shapes do not match"))
