@@ -12,8 +12,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := torch==2.13.0
-# Every pip command names the torch pin, so that none of them can take another torch along.
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt $(TORCH)
+# Every pip command names the torch pin, so that none of them can take another torch along. Bytecode is made when it
+# is first needed, which is a small part of it.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt $(TORCH)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -171,6 +171,7 @@ class FolderStorage:
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, int, str]]:
         """(prefix, folder descriptor, name) of each plain file below; leaves out what vanishes meanwhile."""
+        time.sleep(0)  # under gevent this lets requests in between two folders
         folders = prefix[:-1].split("/") if prefix else []
         with suppress(ObjectNotFound), _translated(prefix), self._folder(folders) as folder:
             with os.scandir(folder) as entries:

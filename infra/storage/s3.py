@@ -29,7 +29,7 @@ from infra.errors import BadKey, BadSetting, InfraError, ObjectNotFound, Storage
 from infra.storage.base import CHUNK_BYTES, Reader, Stat, Stored, check_range
 from infra.storage.keys import check_key, check_prefix
 
-QUICK = Timeout(connect=0.9, read=1.5)  # together below 2.5 s, with what is around them
+QUICK = Timeout(connect=0.7, read=1.7)  # together below 2.5 s, with what is around them
 PATIENT = Timeout(
     connect=2.0, read=60.0
 )  # `read` is how long a server may think about a part it has received
@@ -126,9 +126,9 @@ class S3Storage:
     def delete_prefix(self, prefix: str) -> int:
         if not check_prefix(prefix):
             raise BadKey("refusing to delete everything: the prefix is empty")
-        keys = [*self.list(prefix)]
+        keys = [*self.list(prefix)]  # a server that hangs is found out here; then it may take its time
         with _translated(prefix):
-            refused = [*self._quick.remove_objects(self.bucket, map(DeleteObject, keys))]
+            refused = [*self._patient.remove_objects(self.bucket, map(DeleteObject, keys))]
         if refused:
             raise StorageUnavailable(
                 f"the storage server did not delete {len(refused)} objects: {refused[0].code}"
