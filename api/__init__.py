@@ -1,4 +1,5 @@
-"""The HTTP API: requests in, `JobQueue` calls, JSON out. It never loads torch, and importing it loads nothing yet."""
+"""The HTTP API: requests in, `JobQueue` calls, JSON out. It never loads torch, and importing it loads
+nothing yet."""
 
 from typing import TYPE_CHECKING
 

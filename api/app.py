@@ -1,4 +1,5 @@
-"""The Flask application: routes from the table, every error as a problem, every answer with its headers and log line."""
+"""The Flask application: routes from the table, every error as a problem, every answer with its headers
+and log line."""
 
 import re
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from flask import Flask, Response, g
 from werkzeug.wrappers import Response as AnyResponse
 
 from api.auth import authenticate
+from api.deadline import answered_in_time
 from api.problems import Problem
 from api.requests_log import begin, finish
 from api.routes import JOB_ID, ROUTES, Route
@@ -40,7 +42,7 @@ def build_app(settings: Settings | None = None) -> Flask:
 
 
 def _guarded(route: Route) -> Callable[..., AnyResponse]:
-    """The route's view, behind its authentication."""
+    """The route's view, behind its authentication and its deadline."""
     view = route.view()
 
     def guarded(**variables: str) -> AnyResponse:
@@ -50,7 +52,11 @@ def _guarded(route: Route) -> Callable[..., AnyResponse]:
             raise Problem("job_not_found")
         return view(**variables)
 
-    return guarded
+    def in_time(**variables: str) -> AnyResponse:
+        with answered_in_time():
+            return guarded(**variables)
+
+    return in_time
 
 
 def _with_headers(response: Response) -> Response:

@@ -38,8 +38,8 @@ def bearer_token() -> str:
 
 
 def check_local_caller() -> None:
-    """Refuse what a web page in this machine's browser could send: another page's request carries its `Origin`, and
-    one that came by a rebound name carries that name as `Host`."""
+    """Refuse what a web page in this machine's browser could send: another page's request carries its
+    `Origin`, and one that came by a rebound name carries that name as `Host`."""
     host = request.headers.get("Host", "")
     if not is_loopback(_hostname(f"//{host}")):
         raise Problem(

@@ -1,13 +1,15 @@
-"""What the API answers with. The models are the schema in /openapi.json; the functions fill them from our records.
+"""What the API answers with. The models are the schema in /openapi.json; the functions fill them from our
+records.
 
 A field whose value is not known (an estimate, a start that has not happened) is left out, never guessed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 
 from infra.jobs.answers import QueueStats, WorkerInfo
 from infra.jobs.record import Artifact, Attempt, Job, JobError, Status
@@ -16,7 +18,7 @@ from pipelines.kinds import KINDS, schema_of
 from pipelines.models import Model
 
 Json = dict[str, Any]
-TIME = {"format": "date-time"}
+TIME: JsonDict = {"format": "date-time"}
 
 
 class ErrorBody(BaseModel):
@@ -58,7 +60,7 @@ class AttemptBody(BaseModel):
     ended_at: str | None = Field(None, json_schema_extra=TIME)
     outcome: str | None = Field(
         None,
-        description="succeeded, failed, cancelled, timed_out, released, crashed or lost; left out while it runs.",
+        description="succeeded, failed, cancelled, timed_out, released, crashed or lost; left out at first.",
     )
     error: ErrorBody | None = None
 
@@ -308,7 +310,7 @@ def upload_body(upload: Upload) -> Json:
     return {name: getattr(upload, name) for name in same} | times
 
 
-def model_body(model: Model, workers: list[WorkerInfo]) -> Json:
+def model_body(model: Model, workers: Sequence[WorkerInfo]) -> Json:
     return _without_nothing(
         {
             "id": model.name,

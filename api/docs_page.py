@@ -6,7 +6,6 @@ import json
 from functools import cache
 from typing import Any
 
-
 Json = dict[str, Any]
 
 STYLE = """
@@ -19,7 +18,8 @@ code, pre { font: .875rem/1.45 ui-monospace, monospace; }
 pre { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; }
 .method { display: inline-block; min-width: 4.5rem; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top; }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; }
+th, td { text-align: left; vertical-align: top; }
 """
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
@@ -38,10 +38,12 @@ PAGE = """<!doctype html>
 <h2>{{ tag }}</h2>
 {% for call in calls %}
 <details id="{{ call.operationId }}">
-<summary><code><span class="method">{{ call.method }}</span>{{ call.path }}</code> — {{ call.summary }}</summary>
+<summary><code><span class="method">{{ call.method }}</span>{{ call.path }}</code>
+— {{ call.summary }}</summary>
 {% if call.parameters %}<h3>Parameters</h3><table><tr><th>Name</th><th>In</th><th>Meaning</th></tr>
 {% for parameter in call.parameters %}
-<tr><td><code>{{ parameter.name }}</code></td><td>{{ parameter.in }}</td><td>{{ parameter.description }}</td></tr>
+<tr><td><code>{{ parameter.name }}</code></td><td>{{ parameter.in }}</td>
+<td>{{ parameter.description }}</td></tr>
 {% endfor %}</table>{% endif %}
 {% if call.requestBody %}<h3>Body</h3>
 {% for media_type, content in call.requestBody.content.items() %}
@@ -71,11 +73,12 @@ def render_page(document: Json) -> str:
             tags.setdefault(operation["tags"][0], []).append(
                 {"method": method.upper(), "path": path, **operation}
             )
-    return (
+    page: str = (
         _environment()
         .from_string(PAGE)
         .render(info=document["info"], tags=tags, schemas=document["components"]["schemas"], style=STYLE)
     )
+    return page
 
 
 @cache

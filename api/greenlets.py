@@ -1,5 +1,7 @@
 """gunicorn's gevent worker, with what it lacks: no connection may stall for ever, and watchers go at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
@@ -15,8 +17,12 @@ STALLED_SECONDS = (
 )
 
 
-class Worker(GeventWorker):
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """One API process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: dict[gevent.Greenlet, gevent.Timeout] = {}  # connections between two requests
 
     def patch(self) -> None:
         super().patch()  # patches all again, beside making the sockets gevent's
@@ -33,14 +39,34 @@ class Worker(GeventWorker):
         finally:
             self._services.stop()
 
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Round the wait for a connection's next request, which may take `keepalive` seconds."""
+        timer = gevent.Timeout.start_new(self.cfg.keepalive if self.alive else 0)
+        self._idle[gevent.getcurrent()] = timer
+        try:
+            yield
+        except gevent.Timeout as fired:
+            if fired is not timer:
+                raise
+        finally:
+            timer.close()
+            del self._idle[gevent.getcurrent()]
+
+    def _let_go(self) -> None:
+        """End what would keep this process from ending: watchers, and connections that ask nothing."""
+        self._services.hub.close()
+        for greenlet, timer in list(self._idle.items()):
+            greenlet.kill(timer, block=False)
+
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """SIGTERM: serve what is in flight, take nothing new."""
-        gevent.spawn(self._services.hub.close)
+        gevent.spawn(self._let_go)
         super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: Any, frame: Any) -> None:
         """SIGINT, by way of gunicorn's parent: end soon."""
-        gevent.spawn(self._services.hub.close)
+        gevent.spawn(self._let_go)
         super().handle_quit(sig, frame)
 
     @property

@@ -37,7 +37,7 @@ class HomeCap:
         if cap and self._used + coming > cap:
             raise Problem(
                 "storage_full",
-                f"The home folder holds {self._used:,} of the {cap:,} bytes that ATELIER_HOME_MAX_BYTES allows."
+                f"The home holds {self._used:,} of the {cap:,} bytes that ATELIER_HOME_MAX_BYTES allows."
                 " Delete jobs that are not needed (DELETE /v1/jobs/{id}), or raise the setting.",
             )
 

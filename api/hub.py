@@ -1,7 +1,8 @@
 """Wakes the watchers of this process: who waits for a job costs no thread, no connection and no polling.
 
-A watcher is a greenlet that waits on an event. One listener a server (see `listeners.py`) tells the hub which job has
-changed, and the hub wakes those who watch it. Wake-ups may be lost, so a watcher looks again by itself now and then.
+A watcher is a greenlet that waits on an event. One listener a server (see `listeners.py`) tells the hub which
+job has changed, and the hub wakes those who watch it. Wake-ups may be lost, so a watcher looks again by
+itself now and then.
 """
 
 import threading
@@ -40,7 +41,8 @@ class Watch:
         self._woken.set()
 
     def take_changed(self) -> bool:
-        """Whether `wake` was called since the last call; live progress alone is no reason to read the record."""
+        """Whether `wake` was called since the last call; live progress alone is no reason to read the
+        record."""
         changed, self._changed = self._changed, False
         return changed
 
@@ -71,7 +73,8 @@ class Hub:
 
     @contextmanager
     def watch(self, job_id: str) -> Iterator[Watch]:
-        """Be woken for this job inside the block; Problem `too_many_watchers` when the process has its limit."""
+        """Be woken for this job inside the block; Problem `too_many_watchers` when the process has its
+        limit."""
         if self._count >= self.limit:
             raise Problem("too_many_watchers", f"This process serves {self.limit} watchers at most.")
         watch = Watch(job_id)

@@ -43,7 +43,7 @@ class Listener(ABC):
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                with self._client.pubsub() as subscription:
+                with self._client.pubsub() as subscription:  # type: ignore[no-untyped-call]
                     self._session(subscription)
             except (redis.RedisError, OSError) as error:
                 if self._connected:
@@ -85,6 +85,7 @@ class Listener(ABC):
     def _deliver(self, message: dict[str, Any]) -> None:
         """Hand one message to the hub."""
 
+    @abstractmethod
     def _follow(self, subscription: PubSub) -> None:
         """Change the subscription to what is watched now."""
 
@@ -99,6 +100,9 @@ class EventsListener(Listener):
 
     def _deliver(self, message: dict[str, Any]) -> None:
         self._hub.wake(_text(message["data"]))
+
+    def _follow(self, subscription: PubSub) -> None:
+        """Nothing: one channel tells of all jobs."""
 
 
 class LiveListener(Listener):
@@ -118,7 +122,7 @@ class LiveListener(Listener):
         if new := watched - self._following:
             subscription.subscribe(*(LIVE_CHANNEL + job_id for job_id in new))
         if old := self._following - watched:
-            subscription.unsubscribe(*(LIVE_CHANNEL + job_id for job_id in old))
+            subscription.unsubscribe(*(LIVE_CHANNEL + job_id for job_id in old))  # type: ignore[no-untyped-call]
         self._following = watched
 
 

@@ -13,7 +13,7 @@ from api.routes import ROUTES, Parameter, Reply, Route
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 ALWAYS = ("internal_error", "malformed_request", "invalid_request")
-WITH_KEY = ("unauthorized", "forbidden_origin", "state_unavailable")
+WITH_KEY = ("unauthorized", "forbidden_origin", "state_unavailable", "overloaded")
 
 
 @cache

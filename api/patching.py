@@ -12,6 +12,7 @@ def patch() -> None:
 
 
 def close_at_once() -> None:
-    """Undo gevent's `os.close`, which puts off the closing of folders until the event loop turns: a lock that
-    hangs on such a descriptor would not be given up, and the next `flock` of this process would wait for ever."""
+    """Undo gevent's `os.close`, which puts off the closing of folders until the event loop turns: a lock
+    that hangs on such a descriptor would not be given up, and the next `flock` of this process would wait
+    for ever."""
     os.close = monkey.get_original("os", "close")

@@ -1,8 +1,10 @@
 """Every error that the API answers with: one published list, and the exception that carries one of them.
 
-Answers are RFC 9457 problems. `type` is `urn:atelier:error:<slug>`; programs branch on the slug and people read
-`title` and `detail`. docs/api.md shows the same list, and a test compares the two.
+Answers are RFC 9457 problems. `type` is `urn:atelier:error:<slug>`; programs branch on the slug and people
+read `title` and `detail`. docs/api.md shows the same list, and a test compares the two.
 """
+
+# ruff: noqa: E501 - a row of the table is a line of the file
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +58,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("broker_unavailable", 503, "The broker does not answer", "Try again.", 2),
         ProblemType("storage_unavailable", 503, "The object storage does not answer", "Try again.", 2),
         ProblemType("system_full", 503, "The system has as many jobs as it takes", "Try again later.", 30),
+        ProblemType("overloaded", 503, "The server could not answer in time", "Too much is asked of it at once, or a service behind it is slow. Try again.", 2),
         ProblemType("too_many_watchers", 503, "Too many streams and long polls are open", "Poll without waiting, or try again.", 5),
         ProblemType("too_many_uploads", 503, "Too many uploads are being checked at once", "Try again.", 2),
         ProblemType("storage_full", 507, "There is no room for more artifacts", "Delete jobs, shorten their life, or raise `ATELIER_HOME_MAX_BYTES`.", 60),
@@ -65,8 +68,8 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One bad value. `pointer` is an RFC 6901 pointer into the body; those of a query parameter or a header begin
-    with `/query/` or `/headers/`."""
+    """One bad value. `pointer` is an RFC 6901 pointer into the body; those of a query parameter or a
+    header begin with `/query/` or `/headers/`."""
 
     pointer: str
     detail: str

@@ -26,8 +26,8 @@ class Span:
 
 
 def requested_span(header: str | None, size: int) -> Span | None:
-    """The one range that was asked for; None for the whole (no header, not understood, or several ranges, which a
-    server may ignore). Problem 416 when it lies outside."""
+    """The one range that was asked for; None for the whole (no header, not understood, or several ranges,
+    which a server may ignore). Problem 416 when it lies outside."""
     match = ONE_RANGE.match(header.strip()) if header else None
     if match is None or match.groups() == ("", ""):
         return None

@@ -1,4 +1,5 @@
-"""Reading what the client sent: bodies bounded in size and in time, query parameters, and the `Prefer` header."""
+"""Reading what the client sent: bodies bounded in size and in time, query parameters, and the `Prefer`
+header."""
 
 import re
 import time
@@ -10,6 +11,7 @@ from flask import request
 from gunicorn.http.errors import ParseException
 
 from api import strict_json
+from api.deadline import waiting_for_client
 from api.problems import Problem, invalid
 
 JSON_SECONDS = 20.0  # for a whole JSON body, however it trickles in
@@ -85,7 +87,8 @@ def _read(stream: BinaryIO, size: int, ends: float) -> bytes:
     late = Problem("request_timeout", "The body did not arrive in time.")
     timer = gevent.Timeout.start_new(max(0.0, ends - time.monotonic()), late)
     try:
-        return stream.read(size)
+        with waiting_for_client():
+            return stream.read(size)
     except TimeoutError:
         raise late from None
     except (OSError, ParseException) as error:

@@ -29,9 +29,7 @@ class References:
             at = f"{place}/inputs/{field}"
             if ref.upload:
                 self._check_upload(at, ref.upload, job_id)
-            elif ref.job in chained:
-                waits_for.append(ref.job)
-            elif (job := self._job(at, ref.job)) is not None and not job.status.final:
+            elif ref.job in chained or ((job := self._job(at, ref.job)) is not None and not job.status.final):
                 waits_for.append(ref.job)
             elif job is not None and (artifact := self._artifact(at, job, ref.artifact)) is not None:
                 inputs[field] = {"job": ref.job, "artifact": artifact.name}

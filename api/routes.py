@@ -1,5 +1,7 @@
 """Every call of the API: one table, from which come the URL map, /openapi.json and /docs."""
 
+# ruff: noqa: E501 - a row of the table is a line of the file
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -37,7 +39,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer that is no problem. Its content is JSON of `model`, or of another media type with a schema."""
+    """One answer that is no problem. Its content is JSON of `model`, or of another media type with a
+    schema."""
 
     status: int
     meaning: str

@@ -84,8 +84,8 @@ def listen(host: str, port: int) -> socket.socket:
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Port {port} on {host} is taken by another program. Choose another with --port N or ATELIER_PORT=N"
-            " (0 takes a free one), or stop that program."
+            f"Port {port} on {host} is taken by another program. Choose another one with --port N or"
+            " ATELIER_PORT=N (0 takes a free one), or stop that program."
         )
     if error.errno == errno.EACCES:
         return f"Port {port} needs more rights than this user has. Choose one from 1024 on with --port N."
@@ -93,7 +93,8 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
 
 
 def check_state(settings: Settings) -> None:
-    """The state server is there, new enough and durable, and nobody can come in without a key from elsewhere."""
+    """The state server is there, new enough and durable, and nobody can come in without a key from
+    elsewhere."""
     state = connect(settings.state_address, name="atelier-api-start")
     deadline = time.monotonic() + STATE_PATIENCE_SECONDS
     while True:
@@ -110,13 +111,13 @@ def check_state(settings: Settings) -> None:
     install_bootstrap_key(settings, keys)
     if not is_loopback(settings.host) and not keys.any():
         raise BadSetting(
-            f"Listening on {settings.host} lets other machines in, so it needs an API key first. Create one with"
-            " `atelier keys create NAME`, or set ATELIER_BOOTSTRAP_KEY_FILE; or listen on 127.0.0.1."
+            f"Listening on {settings.host} lets other machines in, so it needs an API key first. Create one"
+            " with `atelier keys create NAME`, or set ATELIER_BOOTSTRAP_KEY_FILE; or listen on 127.0.0.1."
         )
     state.close()
 
 
-class _Logger(Logger):
+class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's own records take our road: no handlers of their own."""
 
     def setup(self, cfg: Any) -> None:
@@ -125,7 +126,7 @@ class _Logger(Logger):
         self.error_log.propagate = True
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn around `api.app`, on a socket that listens already."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """What the views work with: made once for each process, reached through `services()`."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from infra.jobs.live import Live
 from infra.jobs.queue import JobQueue
 from infra.jobs.rescuer import Rescuer
 from infra.keys import Keys
+from infra.logs import get_logger
 from infra.settings import Settings
 from infra.storage import open_storage
 from infra.storage.base import Storage
@@ -25,6 +27,10 @@ from infra.uploads import Uploads
 from pipelines.catalog import Catalog
 
 EXTENSION = "atelier"
+CONNECTIONS = 20  # of one process to the state server, however many requests and watchers it has
+POOL_WAIT_SECONDS = 2.5  # a crowd takes turns at the connections; `api.deadline` bounds the whole
+
+log = get_logger()
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,9 @@ def services() -> Services:
 
 def build_services(settings: Settings) -> Services:
     """Connect everything; NotDurable or StateUnavailable when the state server will not do."""
-    state = connect(settings.state_address, name="atelier-api")
+    state = connect(
+        settings.state_address, name="atelier-api", max_connections=CONNECTIONS, wait=POOL_WAIT_SECONDS
+    )
     broker = connect(settings.broker_address, timeout=0.5, retries=0, decode=False, name="atelier-api")
     catalog = load_catalog(settings)
     doorbell = Doorbell(make_celery(settings, sorted({*settings.queue_names, *catalog.queues()})))
@@ -113,4 +121,7 @@ def build_services(settings: Settings) -> Services:
 def load_catalog(settings: Settings) -> Catalog:
     """The built-in catalog, the home's own file if there is one, and those of the `catalog` setting."""
     own = [settings.places.models] if settings.places.models.exists() else []
-    return Catalog.load([*own, *(Path(name) for name in settings.catalog.split(":") if name)])
+    catalog = Catalog.load([*own, *(Path(name) for name in settings.catalog.split(os.pathsep) if name)])
+    for problem in catalog.problems:
+        log.warning("A row of the catalog was left out", action="catalog.problem", problem=str(problem))
+    return catalog

@@ -1,4 +1,5 @@
-"""JSON as the API accepts it: what two parsers could read in two ways is refused, and so is what no database holds."""
+"""JSON as the API accepts it: what two parsers could read in two ways is refused, and so is what no
+database holds."""
 
 import json
 import math
@@ -12,7 +13,8 @@ LARGEST_INTEGER = 2**63 - 1
 
 
 def parse(body: bytes) -> Any:
-    """The value of a UTF-8 JSON document; Problem `malformed_json` (400) that says what is wrong and where."""
+    """The value of a UTF-8 JSON document; Problem `malformed_json` (400) that says what is wrong and
+    where."""
     if not body.strip():
         raise Problem("malformed_json", "The body is empty; it must be a JSON document.")
     value = _decode(_text(body))

@@ -23,7 +23,8 @@ MetadataValue = Annotated[str, Field(max_length=512)] | bool | int | float | Non
 
 
 class Submission(BaseModel):
-    """What `POST /v1/jobs` takes. `inputs` is checked against the kind's own schema and the model's limits."""
+    """What `POST /v1/jobs` takes. `inputs` is checked against the kind's own schema and the model's
+    limits."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 

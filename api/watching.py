@@ -2,6 +2,7 @@
 
 import time
 
+from api.deadline import waiting_for_client
 from api.hub import LOOK_AGAIN_SECONDS
 from api.services import services
 from infra.jobs.record import Job
@@ -20,4 +21,5 @@ def wait_until_final(job_id: str, owner: str, seconds: float) -> Job:
             left = deadline - time.monotonic()
             if job.status.final or left <= 0 or hub.closing:
                 return job
-            watch.wait(min(left, LOOK_AGAIN_SECONDS))
+            with waiting_for_client():
+                watch.wait(min(left, LOOK_AGAIN_SECONDS))

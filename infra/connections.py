@@ -34,13 +34,14 @@ def connect(
     decode: bool = True,
     name: str = "atelier",
     max_connections: int = 50,
+    wait: float | None = None,
 ) -> redis.Redis:
     """A client of `url` that answers or raises within (retries + 1) × timeout seconds. Opens nothing yet.
 
     redis-py's own defaults (10 retries of 5 s) are far longer than the 3 s in which the API answers 503. A
     retried command may run twice, so every script must be idempotent. `decode` gives str instead of bytes;
     `name` is shown by CLIENT LIST. Threads and greenlets share at most `max_connections`; one more waits for
-    half a timeout.
+    `wait` seconds, half a timeout by default.
     """
     if not url.startswith(SCHEMES):
         raise BadSetting(f"The URL of a state server or broker starts with one of {', '.join(SCHEMES)}.")
@@ -48,7 +49,7 @@ def connect(
         pool = redis.BlockingConnectionPool.from_url(
             url,
             max_connections=max_connections,
-            timeout=timeout / 2,
+            timeout=timeout / 2 if wait is None else wait,
             socket_timeout=timeout,
             socket_connect_timeout=timeout / 2,  # redis-py tries this twice within one retry of a command
             retry=Retry(ConstantBackoff(RETRY_PAUSE), retries),

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 
-from flask import Response, g, request
+from flask import Response, g
 
 from api.answers import empty, json_answer, not_modified
 from api.bodies import Json, job_body, job_path
@@ -107,7 +107,8 @@ def retry_many() -> Response:
 
 
 def delete(job_id: str) -> Response:
-    """Remove a job and its artifacts; a running one is cancelled first, and what it leaves is removed after it."""
+    """Remove a job and its artifacts; a running one is cancelled first, and what it leaves is removed
+    after it."""
     no_inputs()
     job = services().queue.delete(job_id, g.owner)
     if job is not None:
@@ -122,7 +123,8 @@ def delete(job_id: str) -> Response:
 
 
 def _replayed(idempotency: Idempotency | None) -> Enqueued | None:
-    """The answer to a repeated request. Looked up before the request is validated: what it refers to may be gone."""
+    """The answer to a repeated request. Looked up before the request is validated: what it refers to may
+    be gone."""
     jobs = services().queue.replayed(g.owner, idempotency) if idempotency else None
     return Enqueued(jobs, replayed=True) if jobs else None
 
@@ -150,7 +152,8 @@ def _accepted(job: Job) -> None:
 
 
 def _waited(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs after `Prefer: wait`. They are accepted already, so a process full of watchers answers at once."""
+    """The jobs after `Prefer: wait`. They are accepted already, so a process full of watchers answers at
+    once."""
     wait = preferred_wait()
     if not wait:
         return list(jobs)

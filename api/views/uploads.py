@@ -12,6 +12,7 @@ from flask import Response, g, request
 
 from api.answers import json_answer
 from api.bodies import upload_body
+from api.deadline import waiting_for_client
 from api.problems import Problem, invalid
 from api.reading import copy_body, query
 from api.services import services
@@ -66,7 +67,7 @@ def _checked(folder: Path) -> CheckedImage:
     sent = folder / "sent"
     with sent.open("wb") as file:
         copy_body(file, services().settings.max_upload_bytes)
-    with _turn():
+    with waiting_for_client(), _turn():  # the size of its file decides how long the client waits
         try:
             return check_image(sent, folder)
         except UnsupportedMedia as error:
@@ -101,7 +102,8 @@ def _stored(image: CheckedImage, filename: str) -> Upload:
         height=image.height,
     )
     try:
-        services().storage.put(upload_key(upload.owner, upload.id), image.path, upload.media_type)
+        with waiting_for_client():
+            services().storage.put(upload_key(upload.owner, upload.id), image.path, upload.media_type)
     except InfraError:
         uploads.forget(upload)
         raise

@@ -1,4 +1,5 @@
-"""What the API's tests work with: a real server process, a worker driven by hand, and short ways to say things."""
+"""What the API's tests work with: a real server process, a worker driven by hand, and short ways to say
+things."""
 
 import io
 import os
@@ -97,15 +98,24 @@ class ApiServer:
             return False
 
 
+CARD = WorkerCard(
+    "hand",
+    "here",
+    1,
+    "cpu",
+    ("image", "text"),
+    ("test/fake", "test/fake-text", "test/fake-other"),
+    ("test/fake",),
+)
+
+
 @dataclass
 class Hand:
     """A worker whose every move the test makes."""
 
     queue: JobQueue
     storage: Storage
-    card: WorkerCard = WorkerCard(
-        "hand", "here", 1, "cpu", ("image", "text"), ("test/fake", "test/fake-text", "test/fake-other"), ("test/fake",)
-    )
+    card: WorkerCard = CARD
 
     def claim(self) -> Job:
         job = self.queue.claim(self.card, new_attempt_id())
@@ -136,7 +146,9 @@ class Hand:
         """Claim the next job and give it up."""
         job = self.claim()
         assert job.attempt_id is not None
-        self.queue.requeue(job.id, job.attempt_id, Outcome.FAILED, JobError("engine_error", "It failed.", "on purpose"))
+        self.queue.requeue(
+            job.id, job.attempt_id, Outcome.FAILED, JobError("engine_error", "It failed.", "on purpose")
+        )
         return self.queue.get(job.id)
 
 

@@ -1,5 +1,7 @@
 """Artifacts: whole, by range, unchanged, or by way of a signed URL."""
 
+# ruff: noqa: E501 - tables of cases
+
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -57,13 +59,17 @@ def test_its_head(client: httpx.Client, url: str, picture: bytes) -> None:
 @pytest.mark.parametrize(("header", "start", "stop"), [
     ("bytes=0-9", 0, 10), ("bytes=10-", 10, None), ("bytes=-5", -5, None), ("bytes=3-3", 3, 4), ("bytes=5-999999", 5, None),
 ])  # fmt: skip
-def test_a_range(client: httpx.Client, url: str, picture: bytes, header: str, start: int, stop: int | None) -> None:
+def test_a_range(  # noqa: PLR0917 - fixtures and cases
+    client: httpx.Client, url: str, picture: bytes, header: str, start: int, stop: int | None
+) -> None:
     answer = client.get(url, headers={"Range": header})
     assert answer.status_code == 206
     assert answer.content == picture[start:stop]
     assert answer.headers["content-length"] == str(len(answer.content))
     first = start % len(picture)
-    assert answer.headers["content-range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(picture)}"
+    assert (
+        answer.headers["content-range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(picture)}"
+    )
 
 
 def test_a_range_outside(client: httpx.Client, url: str, picture: bytes) -> None:
@@ -83,7 +89,9 @@ def test_unchanged(client: httpx.Client, url: str) -> None:
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-@pytest.mark.parametrize("name", ["1.png", "manifest.json", "..%2fmanifest.json", "%2e%2e", "0.png%00", "x" * 500, "0.PNG"])
+@pytest.mark.parametrize(
+    "name", ["1.png", "manifest.json", "..%2fmanifest.json", "%2e%2e", "0.png%00", "x" * 500, "0.PNG"]
+)
 def test_no_such_artifact(client: httpx.Client, url: str, name: str) -> None:
     answer = client.get(url.removesuffix("0.png") + name)
     problem(answer, 404, "not_found" if "%2f" in name else "artifact_not_found")
@@ -100,7 +108,11 @@ def test_an_object_that_was_lost(client: httpx.Client, hand: Hand, url: str) -> 
 
 
 def test_by_way_of_a_signed_url(
-    start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer, s3_rclone: S3Server, picture: bytes
+    start_api: Callable[..., ApiServer],
+    valkey: StateServer,
+    broker: StateServer,
+    s3_rclone: S3Server,
+    picture: bytes,
 ) -> None:
     storage_url = s3_rclone.url()
     public = f"http://127.0.0.1:{s3_rclone.port}"

@@ -1,5 +1,7 @@
 """Who may ask: keys and owners, and what a server without keys answers to."""
 
+# ruff: noqa: E501 - tables of cases
+
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,7 +39,9 @@ def bob(api: ApiServer, key_of: Callable[[str], str]) -> Iterator[httpx.Client]:
 # Keys
 
 
-@pytest.mark.parametrize("header", [None, "Bearer atl_0123456789abcdef_" + "x" * 43, "Basic YTpi", "Bearer", "nonsense"])
+@pytest.mark.parametrize(
+    "header", [None, "Bearer atl_0123456789abcdef_" + "x" * 43, "Basic YTpi", "Bearer", "nonsense"]
+)
 def test_once_there_is_a_key_every_call_needs_one(
     client: httpx.Client, key_of: Callable[[str], str], header: str | None
 ) -> None:
@@ -53,7 +57,9 @@ def test_the_list_above_is_complete() -> None:
     def without_variables(path: str) -> str:
         return path.replace("{job_id}", "job_" + "0" * 24).replace("{name}", "0.png")
 
-    assert set(NEEDS_KEY) == {(route.method, without_variables(route.path)) for route in ROUTES if route.auth == "key"}
+    assert set(NEEDS_KEY) == {
+        (route.method, without_variables(route.path)) for route in ROUTES if route.auth == "key"
+    }
     assert set(OPEN) == {route.path for route in ROUTES if route.auth != "key"}
 
 
@@ -131,13 +137,15 @@ def test_idempotency_keys_are_one_s_own(alice: httpx.Client, bob: httpx.Client) 
 # Without keys
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:9999", "localhost:80"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:9999", "localhost:80"]
+)
 def test_local_names_are_served(client: httpx.Client, host: str) -> None:
     assert client.get("/v1/jobs", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", [
-    "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil.example:8000", "10.0.0.1", "0.0.0.0", "[::]",
+    "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil.example:8000", "10.0.0.1", "0.0.0.0", "[::]",  # noqa: S104
     "localhost@evil.example", "evil.example#localhost", "",
 ])  # fmt: skip
 def test_a_rebound_name_is_refused(client: httpx.Client, host: str) -> None:
@@ -176,18 +184,26 @@ def test_beyond_loopback_the_bootstrap_key_is_needed(
     text = "atl_0123456789abcdef_" + "k" * 43
     file = tmp_path / "key"
     file.write_text(text + "\n")
-    server = start_api(redis_url=valkey.url, broker_url=broker.url, host="0.0.0.0", bootstrap_key_file=file)
+    server = start_api(redis_url=valkey.url, broker_url=broker.url, host="0.0.0.0", bootstrap_key_file=file)  # noqa: S104
     with server.client() as nobody, server.client(text) as admin:
         problem(nobody.get("/v1/jobs"), 401, "unauthorized")
         assert admin.get("/v1/jobs", headers={"Host": "atelier.example"}).status_code == 200
 
 
-def test_the_scraper_key(start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer) -> None:
+def test_the_scraper_key(
+    start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer
+) -> None:
     server = start_api(redis_url=valkey.url, broker_url=broker.url, scraper_key="scrape-me")
     with server.client() as client:
-        scraped = client.get("/metrics", headers={"Authorization": "Bearer scrape-me", "Host": "atelier.example"})
+        scraped = client.get(
+            "/metrics", headers={"Authorization": "Bearer scrape-me", "Host": "atelier.example"}
+        )
         assert scraped.status_code == 200
-        problem(client.get("/metrics", headers={"Authorization": "Bearer no", "Host": "x.example"}), 403, "forbidden_origin")
+        problem(
+            client.get("/metrics", headers={"Authorization": "Bearer no", "Host": "x.example"}),
+            403,
+            "forbidden_origin",
+        )
 
 
 def test_no_prompt_and_no_key_reach_the_log(api: ApiServer, key_of: Callable[[str], str]) -> None:

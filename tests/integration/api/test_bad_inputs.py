@@ -1,5 +1,7 @@
 """Requests that must be refused: each with its status, its pointer, and nothing enqueued."""
 
+# ruff: noqa: E501 - tables of cases
+
 import gzip
 import json
 import socket
@@ -104,7 +106,12 @@ def test_too_large_in_chunks_without_a_length(client: httpx.Client, api: ApiServ
 ])  # fmt: skip
 def test_a_body_that_breaks_off(api: ApiServer, head: bytes, rest: bytes, slug: str) -> None:
     with socket.create_connection(("127.0.0.1", api.settings.port), timeout=10) as raw:
-        raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + head + b"\r\n" + rest)
+        raw.sendall(
+            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + head
+            + b"\r\n"
+            + rest
+        )
         raw.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: raw.recv(4096), b""))
     assert b" 400 " in answer.split(b"\r\n")[0]
@@ -115,7 +122,9 @@ def test_a_body_that_breaks_off(api: ApiServer, head: bytes, rest: bytes, slug: 
 def test_a_body_that_trickles_is_ended(api: ApiServer, client: httpx.Client) -> None:
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", api.settings.port), timeout=40) as raw:
-        raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n")
+        raw.sendall(
+            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        )
         raw.settimeout(0.5)
         answer = b""
         while not answer and time.monotonic() - begun < 40:
@@ -219,7 +228,11 @@ def test_inputs_that_are_not_valid(client: httpx.Client, body: Any, field: str) 
 
 def test_every_fault_is_told_at_once(client: httpx.Client) -> None:
     found = problem(client.post("/v1/jobs", json=text_to_image("", steps=0, width=3)), 422, "invalid_inputs")
-    assert {fault["pointer"] for fault in found["errors"]} == {"/inputs/prompt", "/inputs/steps", "/inputs/width"}
+    assert {fault["pointer"] for fault in found["errors"]} == {
+        "/inputs/prompt",
+        "/inputs/steps",
+        "/inputs/width",
+    }
 
 
 # Methods and paths

@@ -124,13 +124,21 @@ def test_live_progress_and_previews(client: httpx.Client, hand: Hand, broker: St
         live = Live(connection)
 
         def show() -> bool:
-            progress = {"attempt_id": claimed.attempt_id, "fraction": 0.5, "step": 2, "steps": 4, "stage": "run"}
+            progress = {
+                "attempt_id": claimed.attempt_id,
+                "fraction": 0.5,
+                "step": 2,
+                "steps": 4,
+                "stage": "run",
+            }
             live.publish(job["id"], progress, b"RIFF....WEBP")
             return "job.progressed" in follower.types
 
         wait_for(show, what="live progress")
     told = follower.wait_for("job.progressed")
-    assert told.id == "" or told.id in {event.id for event in follower.events if event.event != "job.progressed"}
+    assert told.id == "" or told.id in {
+        event.id for event in follower.events if event.event != "job.progressed"
+    }
     body = told.json()
     assert body["progress"] == {"fraction": 0.5, "step": 2, "steps": 4, "stage": "run"}
     assert body["preview"]["media_type"] == "image/webp"
@@ -212,7 +220,8 @@ def test_a_quiet_stream_is_kept_alive(client: httpx.Client) -> None:
 def test_watchers_survive_the_state_server_and_the_api(
     start_server: Callable[..., StateServer], start_api: Callable[..., ApiServer], broker: StateServer
 ) -> None:
-    """The state server dies and comes back: an open stream goes on. The API ends: a new connection goes on."""
+    """The state server dies and comes back: an open stream goes on. The API ends: a new connection goes
+    on."""
     state = start_server()
     server = start_api(redis_url=state.url, broker_url=broker.url)
     from infra.jobs.answers import Limits

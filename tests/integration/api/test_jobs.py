@@ -18,7 +18,9 @@ from tests.integration.api.support import ApiServer, Hand, problem, submitted, t
 def test_a_job_is_accepted_with_its_effective_inputs(client: httpx.Client) -> None:
     before = datetime.now(UTC).timestamp()
 
-    answer = client.post("/v1/jobs", json=text_to_image("a tree", n=2) | {"metadata": {"for": "me", "try": 3}})
+    answer = client.post(
+        "/v1/jobs", json=text_to_image("a tree", n=2) | {"metadata": {"for": "me", "try": 3}}
+    )
 
     job = answer.json()
     assert answer.status_code == 202
@@ -26,7 +28,9 @@ def test_a_job_is_accepted_with_its_effective_inputs(client: httpx.Client) -> No
     assert answer.headers["etag"] == f'"{job["version"]}"'
     assert job["status"] == "queued"
     assert (job["kind"], job["model"], job["priority"]) == ("text-to-image", "test/fake", "normal")
-    assert job["inputs"] | {"prompt": "a tree", "n": 2, "width": 64, "height": 64, "steps": 3} == job["inputs"]
+    assert (
+        job["inputs"] | {"prompt": "a tree", "n": 2, "width": 64, "height": 64, "steps": 3} == job["inputs"]
+    )
     assert 0 <= job["inputs"]["seed"] < 2**32
     assert job["metadata"] == {"for": "me", "try": 3}
     assert job["queue"] == {"position": 1}
@@ -201,7 +205,10 @@ def test_cancelling(client: httpx.Client, hand: Hand) -> None:
 
 
 def test_cancelling_many(client: httpx.Client) -> None:
-    texts = [submitted(client, {"kind": "text", "inputs": {"prompt": "x"}, "model": "test/fake-text"}) for _ in range(3)]
+    texts = [
+        submitted(client, {"kind": "text", "inputs": {"prompt": "x"}, "model": "test/fake-text"})
+        for _ in range(3)
+    ]
     other = submitted(client)
     answer = client.post("/v1/jobs/cancel", params={"kind": "text"})
     assert (answer.status_code, answer.json()) == (200, {"count": 3})
@@ -250,7 +257,9 @@ def test_deleting_what_runs(client: httpx.Client, hand: Hand) -> None:
     claimed = hand.claim()
     assert client.delete(job["urls"]["self"]).status_code == 204
     problem(client.get(job["urls"]["self"]), 404, "job_not_found")
-    assert hand.queue.cancel_flags([(claimed.id, claimed.attempt_id or "")]) == {claimed.attempt_id: Beat.CANCEL}
+    assert hand.queue.cancel_flags([(claimed.id, claimed.attempt_id or "")]) == {
+        claimed.attempt_id: Beat.CANCEL
+    }
 
 
 @pytest.mark.parametrize("path", ["cancel", "retry"])
@@ -299,7 +308,11 @@ def test_a_refused_request_consumes_no_key(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "tab\tkey"])
 def test_a_key_that_is_not_valid(client: httpx.Client, key: str) -> None:
-    body = problem(client.post("/v1/jobs", json=text_to_image(), headers={"Idempotency-Key": key}), 422, "invalid_request")
+    body = problem(
+        client.post("/v1/jobs", json=text_to_image(), headers={"Idempotency-Key": key}),
+        422,
+        "invalid_request",
+    )
     assert body["errors"][0]["pointer"] == "/headers/Idempotency-Key"
     assert client.get("/v1/jobs").json()["data"] == []
 
@@ -307,7 +320,9 @@ def test_a_key_that_is_not_valid(client: httpx.Client, key: str) -> None:
 def test_fifty_at_once_with_one_key_make_one_job(api: ApiServer) -> None:
     headers = {"Idempotency-Key": "all-at-once"}
     with api.client() as client, ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: client.post("/v1/jobs", json=text_to_image(), headers=headers), range(50)))
+        answers = list(
+            pool.map(lambda _: client.post("/v1/jobs", json=text_to_image(), headers=headers), range(50))
+        )
         assert {answer.status_code for answer in answers} == {202}
         assert len({answer.json()["id"] for answer in answers}) == 1
         assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
@@ -352,12 +367,18 @@ def test_a_chain_is_accepted_together_and_waits(client: httpx.Client, hand: Hand
         ([1], "invalid_request", "/0"),
         (chain()[::-1], "invalid_inputs", "/0/inputs/image/job"),
         (chain(inputs={"prompt": "x", "image": {"job": "#none"}}), "invalid_inputs", "/1/inputs/image/job"),
-        (chain(inputs={"prompt": "x", "image": {"job": "#variant"}}), "invalid_inputs", "/1/inputs/image/job"),
+        (
+            chain(inputs={"prompt": "x", "image": {"job": "#variant"}}),
+            "invalid_inputs",
+            "/1/inputs/image/job",
+        ),
         (chain(inputs={"prompt": "", "image": {"job": "#base"}}), "invalid_inputs", "/1/inputs/prompt"),
         (chain()[1], "invalid_request", "/ref"),
     ],
 )
-def test_a_chain_with_a_fault_is_refused_whole(client: httpx.Client, body: Any, slug: str, pointer: str) -> None:
+def test_a_chain_with_a_fault_is_refused_whole(
+    client: httpx.Client, body: Any, slug: str, pointer: str
+) -> None:
     found = problem(client.post("/v1/jobs", json=body), 422, slug)
     assert found["errors"][0]["pointer"] == pointer
     assert client.get("/v1/jobs").json()["data"] == []

@@ -1,5 +1,7 @@
 """Services that are down or hung: every call answers 503 within three seconds, and recovers by itself."""
 
+# ruff: noqa: E501 - tables of cases
+
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -93,7 +95,9 @@ def test_a_hung_state_server_holds_up_nobody_else(server: ApiServer, own_state: 
 
 
 @pytest.mark.parametrize("how", ["killed", "hung"])
-def test_a_submission_needs_no_broker(calls: httpx.Client, server: ApiServer, own_broker: StateServer, own_state: StateServer, how: str) -> None:
+def test_a_submission_needs_no_broker(
+    calls: httpx.Client, server: ApiServer, own_broker: StateServer, own_state: StateServer, how: str
+) -> None:
     hand = Hand(JobQueue(own_state.client(), limits=Limits()), open_storage(server.settings))
     assert hand.queue.claim(hand.card, "a" * 32) is None, "an idle worker, so that a submission rings"
     if how == "killed":
@@ -117,7 +121,11 @@ def test_a_submission_needs_no_broker(calls: httpx.Client, server: ApiServer, ow
 
 @pytest.mark.parametrize("how", ["killed", "hung"])
 def test_without_the_storage(
-    start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer, own_rclone: S3Server, how: str
+    start_api: Callable[..., ApiServer],
+    valkey: StateServer,
+    broker: StateServer,
+    own_rclone: S3Server,
+    how: str,
 ) -> None:
     server = start_api(redis_url=valkey.url, broker_url=broker.url, storage_url=own_rclone.url())
     hand = Hand(JobQueue(valkey.client(), limits=Limits()), open_storage(server.settings))
@@ -136,10 +144,14 @@ def test_without_the_storage(
         answer, seconds = timed(client, "DELETE", job["urls"]["self"])
         assert (answer.status_code, seconds < 3) == (204, True), "hidden at once, removed later"
         submitted(client)
-        assert valkey.client().hget("atl:{g0}:uploads:bytes", "local") in (None, "0"), "a failed upload costs nothing"
+        assert valkey.client().hget("atl:{g0}:uploads:bytes", "local") in (None, "0"), (
+            "a failed upload costs nothing"
+        )
 
 
-def test_a_state_server_without_memory(start_api: Callable[..., ApiServer], start_server: Callable[..., StateServer], broker: StateServer) -> None:
+def test_a_state_server_without_memory(
+    start_api: Callable[..., ApiServer], start_server: Callable[..., StateServer], broker: StateServer
+) -> None:
     state = start_server()
     server = start_api(redis_url=state.url, broker_url=broker.url)
     with server.client() as client:

@@ -22,7 +22,9 @@ JPEG = {"Content-Type": "image/jpeg"}
 
 
 def upload(client: httpx.Client, data: bytes | None = None, filename: str = "a.png") -> Any:
-    answer = client.post("/v1/uploads", params={"filename": filename}, content=data if data is not None else png())
+    answer = client.post(
+        "/v1/uploads", params={"filename": filename}, content=data if data is not None else png()
+    )
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -76,13 +78,19 @@ def test_a_bad_file(client: httpx.Client, records: redis.Redis, data: bytes, sta
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\\b", "..", "a\r\nb", "a\0b", "x" * 300, "a\u2028b", "\x7f"])
 def test_a_bad_name(client: httpx.Client, name: str) -> None:
-    body = problem(client.post("/v1/uploads", params={"filename": name}, content=png()), 422, "invalid_request")
+    body = problem(
+        client.post("/v1/uploads", params={"filename": name}, content=png()), 422, "invalid_request"
+    )
     assert body["errors"][0]["pointer"] == "/query/filename"
 
 
 def test_a_form_is_refused(client: httpx.Client) -> None:
     problem(client.post("/v1/uploads", files={"file": png()}), 415, "unsupported_media_type")
-    problem(client.post("/v1/uploads", content=png(), headers={"Content-Encoding": "gzip"}), 415, "unsupported_media_type")
+    problem(
+        client.post("/v1/uploads", content=png(), headers={"Content-Encoding": "gzip"}),
+        415,
+        "unsupported_media_type",
+    )
 
 
 def test_too_large(start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer) -> None:
@@ -115,7 +123,11 @@ def test_a_full_home(start_api: Callable[..., ApiServer], valkey: StateServer, b
 
 
 def test_an_upload_lives_while_a_job_needs_it(
-    start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer, records: redis.Redis, queue: JobQueue
+    start_api: Callable[..., ApiServer],
+    valkey: StateServer,
+    broker: StateServer,
+    records: redis.Redis,
+    queue: JobQueue,
 ) -> None:
     server = start_api(redis_url=valkey.url, broker_url=broker.url, upload_expires_seconds=1)
     storage = open_storage(server.settings)

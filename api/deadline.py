@@ -1,0 +1,40 @@
+"""The promise that a call is answered within three seconds, whatever hangs behind it.
+
+Each service has time limits of its own; this one is for their sum, and for a crowd that waits for few
+connections. It does not run while the answer waits for the client: for the bytes of a body, or for a job, if
+the client asked to wait.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gevent
+from flask import g
+
+from api.problems import Problem
+
+ANSWER_SECONDS = 2.8
+
+
+@contextmanager
+def answered_in_time() -> Iterator[None]:
+    """Problem `overloaded` (503) unless the block ends in time."""
+    g.timer = _timer()
+    try:
+        yield
+    finally:
+        g.timer.close()
+
+
+@contextmanager
+def waiting_for_client() -> Iterator[None]:
+    """The time of this block does not count, and the count begins anew after it."""
+    g.timer.close()
+    try:
+        yield
+    finally:
+        g.timer = _timer()
+
+
+def _timer() -> gevent.Timeout:
+    return gevent.Timeout.start_new(ANSWER_SECONDS, Problem("overloaded"))
