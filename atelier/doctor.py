@@ -6,11 +6,11 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -90,24 +90,25 @@ def _server(settings: Settings) -> Iterator[Finding]:
     url = default_address().url
     try:
         with Client(url, settings.api_key) as client:
-            ready = client.ready()
-            yield Finding(Verdict.GOOD, "server", f"{url} is ready{_durability(ready)}")
+            yield Finding(Verdict.GOOD, "server", f"{url} is ready{_parts(client.ready())}")
             yield from _workers(client)
     except Unreachable as error:
         verdict = Verdict.BAD if read_instance(settings.home) else Verdict.NOTE
         yield Finding(verdict, "server", str(error), "Start it with `atelier up`, or set ATELIER_URL.")
     except Unavailable as error:
-        yield Finding(
-            Verdict.BAD, "server", f"{url} is not ready: {error}", f"Look into {settings.places.logs}."
-        )
+        detail = f"{url} is not ready{_parts(error.body)}"
+        yield Finding(Verdict.BAD, "server", detail, f"Look into {settings.places.logs}.")
     except AtelierError as error:
         yield Finding(
             Verdict.BAD, "server", f"{url}: {error}", "Set ATELIER_API_KEY to a key of this server."
         )
 
 
-def _durability(ready: dict[str, object]) -> str:
-    return f", jobs kept with durability {ready['durability']}" if "durability" in ready else ""
+def _parts(readiness: Mapping[str, Any]) -> str:
+    """`: state ok, storage ok, …`, and how the state server keeps jobs."""
+    checks = ", ".join(f"{name} {found}" for name, found in readiness.get("checks", {}).items())
+    kept = f"; jobs kept with durability {readiness['durability']}" if "durability" in readiness else ""
+    return (f": {checks}" if checks else "") + kept
 
 
 def _workers(client: Client) -> Iterator[Finding]:

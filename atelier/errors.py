@@ -40,6 +40,7 @@ class Refused(AtelierError):
     """The server understood who asked for what, and said no.
 
     status: the HTTP status. slug: the last part of `urn:atelier:error:<slug>`. retry_after: seconds, or None.
+    body: the whole answer, where it was a JSON object.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Refused(AtelierError):
         slug: str = "",
         problems: Sequence[InputProblem] = (),
         retry_after: float | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(": ".join(part for part in (title, detail) if part))
         self.title = title
@@ -59,6 +61,7 @@ class Refused(AtelierError):
         self.slug = slug
         self.problems = tuple(problems)
         self.retry_after = retry_after
+        self.body = body or {}
 
 
 class InvalidInputs(Refused):
@@ -107,7 +110,7 @@ _BY_STATUS: Mapping[int, type[Refused]] = {
 
 
 def error_for(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> Refused:
-    """The error for an answer with this status and problem body (empty where the body was something else)."""
+    """The error for an answer with this status and this JSON object (empty where the body was no such)."""
     problems = [
         InputProblem(str(each.get("pointer", "")), str(each.get("detail", "")))
         for each in problem.get("errors", ())
@@ -119,6 +122,7 @@ def error_for(status: int, problem: Mapping[str, Any], retry_after: str | None =
         slug=str(problem.get("type", "")).rpartition(":")[2],
         problems=problems,
         retry_after=_seconds(retry_after),
+        body=problem,
     )
 
 

@@ -123,9 +123,13 @@ def _translated(url: str) -> Iterator[None]:
 def _raise_for(response: httpx.Response) -> None:
     if response.status_code < 400:
         return
-    is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
-    body = response.json() if is_problem else {}
-    raise error_for(response.status_code, body, response.headers.get("Retry-After"))
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    raise error_for(
+        response.status_code, body if isinstance(body, dict) else {}, response.headers.get("Retry-After")
+    )
 
 
 def _pause_before_retry(error: AtelierError, repeat: Repeat, pause: float) -> float | None:

@@ -1,5 +1,6 @@
 """The `atelier` command. Each command is a thin function over `atelier.Client`; see docs/cli.md."""
 
+import importlib.metadata
 from collections.abc import Callable
 from typing import Annotated
 
@@ -18,13 +19,22 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(importlib.metadata.version("atelier"))
+        raise typer.Exit
+
+
+UrlFlag = Annotated[
+    str | None, typer.Option("--url", help="The server; ATELIER_URL or this home's when absent.")
+]
+VersionFlag = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+]
+
+
 @app.callback()
-def root(
-    context: typer.Context,
-    url: Annotated[
-        str | None, typer.Option("--url", help="The server; ATELIER_URL or this home's when absent.")
-    ] = None,
-) -> None:
+def root(context: typer.Context, url: UrlFlag = None, version: VersionFlag = False) -> None:
     remember_url(context, url)
 
 

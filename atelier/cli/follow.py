@@ -139,11 +139,10 @@ def headline(job: Job) -> str:
     if job.status == "queued":
         return _place(job)
     if job.status == "running":
-        stage = job.progress.stage if job.progress else None
-        attempt = f", attempt {len(job.attempts)}" if len(job.attempts) > 1 else ""
-        return f"running{attempt}" + (f": {stage}" if stage else "")
+        stage = (job.progress and job.progress.stage) or "running"
+        return stage + (f", attempt {len(job.attempts)}" if len(job.attempts) > 1 else "")
     if job.status == "failed" and job.error:
-        return f"failed: {job.error.title}"
+        return f"failed: {job.error.type}"
     return job.status
 
 

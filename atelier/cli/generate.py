@@ -152,10 +152,16 @@ def fetch(client: "Client", job: Job, folder: Path) -> list[Path]:
 
 def tell_failure(job: Job, output: Output) -> None:
     if job.status == "failed" and job.error:
-        again = f" Try again: atelier retry {job.id}" if job.error.retryable else ""
-        output.note(f"{job.id} failed: {job.error.title}. {job.error.detail}{again}")
+        output.note(f"{job.id} failed: {sentence(job.error.title)} {sentence(job.error.detail)}".rstrip())
+        if job.error.retryable:
+            output.note(f"It may work another time: atelier retry {job.id}")
     elif job.status == "cancelled":
         output.note(f"{job.id} was cancelled.")
+
+
+def sentence(text: str) -> str:
+    """With one full stop at its end."""
+    return text.rstrip(".") + "." if text else ""
 
 
 def _print_while_made(client: "Client", job: Job, output: Output, out: Path | None) -> None:

@@ -1,5 +1,6 @@
 """`jobs`, `show`, `watch`, `cancel`, `retry`, `get`, `delete`: what was submitted before."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,13 +132,17 @@ def _description(job: Job) -> list[str]:
         ("retry of", job.retry_of),
         ("error", job.error and f"{job.error.type}: {job.error.detail or job.error.title}"),
     ]
-    lines = [f"{name:10} {value}" for name, value in facts if value]
+    lines = [f"{name:10} {_plain(value)}" for name, value in facts if value]
     lines += [
         f"input      {name} = {value}" for name, value in job.inputs.items() if value not in (None, "", [])
     ]
     lines += [f"metadata   {name} = {value}" for name, value in job.metadata.items()]
     lines += [_attempt(each) for each in job.attempts]
     return lines + [_artifact(each) for each in job.artifacts]
+
+
+def _plain(value: object) -> str:
+    return value.astimezone().isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
 
 
 def _attempt(attempt: Attempt) -> str:

@@ -1,13 +1,16 @@
 """`models`: what the server offers, and adding a folder of weights to this machine's catalog."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from atelier.cli.common import JsonFlag, client_of, finish, output_of
 from atelier.cli.exits import Exit
 from atelier.cli.table import bytes_text, print_table
+
+#: Fields of a model that `show` leaves out: the list's shape, and the JSON Schema of the inputs.
+FOR_PROGRAMS = frozenset({"object", "created", "owned_by", "inputs"})
 
 app = typer.Typer(no_args_is_help=True, help="Models: list, show, add a folder of weights.")
 
@@ -24,8 +27,9 @@ def list_models(
         models = [each for each in client.models() if kind is None or kind in each.get("kinds", ())]
     output.object({"data": models})
     if not output.as_json:
-        rows = [[each["id"], ",".join(each.get("kinds", ())), _licence(each), _warm(each)] for each in models]
-        print_table(["MODEL", "KINDS", "LICENCE", "LOADED"], rows)
+        fields = ("licence", "workers", "warm")
+        rows = [[each["id"], ",".join(each["kinds"]), *(each[field] for field in fields)] for each in models]
+        print_table(["MODEL", "KINDS", "LICENCE", "WORKERS", "LOADED"], rows)
 
 
 @app.command()
@@ -43,7 +47,8 @@ def show(
         finish(Exit.NOT_FOUND)
     output.object(known[name])
     for field, value in known[name].items():
-        output.result(f"{field:16} {_text(value)}")
+        if field not in FOR_PROGRAMS:
+            output.result(f"{field:16} {_text(value)}")
 
 
 @app.command()
@@ -74,15 +79,7 @@ def add(
     output.note("Start `atelier up`, or your API and workers, again so that they read it.")
 
 
-def _licence(model: dict[str, Any]) -> str:
-    return str(model.get("licence", ""))
-
-
-def _warm(model: dict[str, Any]) -> str:
-    return "yes" if model.get("warm") else "no"
-
-
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

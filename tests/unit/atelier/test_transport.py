@@ -132,6 +132,15 @@ def test_each_status_is_an_error_of_its_own(server, status, kind):
     assert str(caught.value) == "some_slug: why"
 
 
+def test_what_is_not_ready_can_be_read_from_the_error(server):
+    server.answers = [answer(503, {"checks": {"state": "away"}}, Retry_After="60")]
+
+    with Client(server.url, "") as client, pytest.raises(errors.Unavailable) as caught:
+        client.ready()
+
+    assert caught.value.body == {"checks": {"state": "away"}}
+
+
 def test_problems_have_pointers(server):
     server.answers = [
         problem(422, "invalid_inputs", errors=[{"pointer": "/inputs/steps", "detail": "too many"}])
