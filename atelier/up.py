@@ -126,8 +126,14 @@ class Supervisor:
 
     def _part(self, name: str, arguments: Sequence[str], stop_seconds: float) -> Part:
         log = self.settings.places.logs / f"{name}.log"
-        environment = {**os.environ, **self.settings.environ()}
+        environment = {**self._threads(), **os.environ, **self.settings.environ()}
         return Part(name, [sys.executable, *arguments], environment, log, stop_seconds)
+
+    def _threads(self) -> dict[str, str]:
+        """Several workers share the cores; each would else take all of them and wait for the others."""
+        if self.workers <= 1:
+            return {}
+        return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // self.workers))}
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
