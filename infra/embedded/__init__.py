@@ -1,7 +1,7 @@
 """The private servers of one home, and what keeps them, and all that belongs to them, from outliving it.
 
-`EmbeddedServers` is loaded when first used: it brings a Redis client along, for which a command that only looks
-where the instance runs should not wait.
+`EmbeddedServers` is loaded when first used: it brings a Redis client along, for which a command that only
+looks where the instance runs should not wait.
 """
 
 from typing import TYPE_CHECKING, Any
