@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.jobs.record import Outcome, Status
-from tests.integration.cluster import Cluster, last_attempt, now_ms, outcomes, running_cluster
+from infra.jobs.record import Job, Outcome, Status
+from tests.integration.cluster import Cluster, WorkerProcess, last_attempt, now_ms, outcomes, running_cluster
 from tests.servers import StateServer, wait_for
 
 LONG = "steps=300 sleep=0.1"
@@ -26,11 +26,11 @@ def short_leases(tmp_path: Path, state: StateServer, own_broker: StateServer) ->
         yield cluster
 
 
-def first_worker_of(cluster: Cluster) -> str:
-    """Id of the first worker."""
-    info = cluster.info(cluster.workers[0])
-    assert info is not None
-    return info.card.id
+def worker_of(cluster: Cluster, job: Job) -> WorkerProcess:
+    """The worker that has a running job."""
+    ids = {info.card.id: info.card.pid for info in cluster.queue.workers()}
+    pid = ids[last_attempt(job).worker]
+    return next(worker for worker in cluster.workers if worker.pid == pid)
 
 
 def is_gone(pid: int) -> bool:
@@ -65,11 +65,10 @@ def test_a_killed_engine_costs_two_seconds(cluster: Cluster) -> None:
 
 def test_a_killed_worker_costs_twenty_seconds_when_another_is_idle(cluster: Cluster) -> None:
     # Given two workers, one of which has a job
-    victim, other = cluster.start_worker(), cluster.start_worker()
-    job = cluster.submit("steps=40 sleep=0.1")
-    job = cluster.wait_for_status(job, Status.RUNNING)
-    if first_worker_of(cluster) != last_attempt(job).worker:
-        victim, other = other, victim
+    cluster.start_worker()
+    cluster.start_worker()
+    job = cluster.wait_for_status(cluster.submit("steps=40 sleep=0.1"), Status.RUNNING)
+    victim = worker_of(cluster, job)
     engine = victim.wait_for_engine()
     # When
     killed_at = now_ms()
@@ -90,10 +89,10 @@ def test_a_killed_worker_costs_twenty_seconds_when_another_is_idle(cluster: Clus
 def test_a_worker_that_was_frozen_is_fenced(short_leases: Cluster) -> None:
     # Given a worker with a job, and an idle one
     cluster = short_leases
-    zombie = cluster.start_worker()
-    job = cluster.submit("steps=40 sleep=0.1")
-    cluster.wait_for_status(job, Status.RUNNING)
     cluster.start_worker()
+    cluster.start_worker()
+    job = cluster.wait_for_status(cluster.submit("steps=40 sleep=0.1"), Status.RUNNING)
+    zombie = worker_of(cluster, job)
     # When it is frozen until another one has its job, and then thawed
     os.kill(zombie.pid, signal.SIGSTOP)
     job = cluster.wait_until(job, lambda found: len(found.attempts) == 2)

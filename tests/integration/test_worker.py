@@ -144,7 +144,7 @@ def test_an_engine_that_ignores_a_cancel_is_replaced(cluster: Cluster) -> None:
 
 
 def test_a_deadline_ends_a_running_job(cluster: Cluster) -> None:
-    job = cluster.wait_for_end(cluster.submit("steps=200 sleep=0.2", deadline_seconds=1.0))
+    job = cluster.wait_for_end(cluster.submit("steps=200 sleep=0.2", deadline_seconds=5.0))
     assert (job.status, outcomes(job)) == (Status.FAILED, [Outcome.TIMED_OUT])
     assert job.error is not None
     assert job.error.type == "deadline_exceeded"
