@@ -7,7 +7,7 @@ found out before any byte is sent; the bucket is made then if it is missing and 
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -114,13 +114,13 @@ class S3Storage:
         return Stat(found.size or 0, found.content_type or "", int(modified.timestamp() * 1000))
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        with _translated(check_prefix(prefix)):
+        with suppress(ObjectNotFound), _translated(check_prefix(prefix)):  # a missing bucket holds nothing
             for found in self._quick.list_objects(self.bucket, prefix, recursive=True):
                 if found.object_name and not found.is_dir:
                     yield found.object_name
 
     def delete(self, key: str) -> None:
-        with _translated(check_key(key)):
+        with suppress(ObjectNotFound), _translated(check_key(key)):
             self._quick.remove_object(self.bucket, key)
 
     def delete_prefix(self, prefix: str) -> int:

@@ -244,7 +244,7 @@ class TestListAndDelete:
         "storage", [folder_storage, rclone_storage], ids=["folder", "rclone"], indirect=True
     )
     def test_lists_and_deletes_more_than_a_page(self, storage: Storage) -> None:
-        """An S3 server lists a thousand at a time. moto, which pages as rclone does, takes a minute for it."""
+        """An S3 server lists a thousand at a time. moto pages as rclone does, but takes a minute for it."""
         keys = [artifact_key("local", JOB, ATTEMPT, f"{index}.txt") for index in range(1050)]
         with ThreadPoolExecutor(8) as pool:
             [*pool.map(lambda key: storage.put(key, b"", "text/plain; charset=utf-8"), keys)]
@@ -650,6 +650,9 @@ class TestBuckets:
         storage = S3Storage.from_url(url)
         with pytest.raises(ObjectNotFound):
             storage.read(KEY)
+        storage.delete(KEY)
+        assert [*storage.list()] == []
+        assert storage.delete_prefix("local/") == 0
 
     def test_a_signed_url_downloads_for_anyone(self, url: str) -> None:
         place = url.rpartition("@")[2].partition("/")[0]
