@@ -211,6 +211,24 @@ def test_adding_a_folder_that_holds_no_model_is_refused(stack, tmp_path):
     assert done.stderr
 
 
+def test_a_folder_of_weights_is_added_to_this_home(make_stack, tmp_path):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    config = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 64}
+    (weights / "config.json").write_text(json.dumps(config))
+    (weights / "model.safetensors").write_bytes(b"never loaded here")
+    (weights / "tokenizer.json").write_text("{}")
+    stack = make_stack()
+
+    done = stack.run("models", "add", str(weights), "--name", "me/tales")
+
+    assert done.returncode == 0, done.stderr
+    assert "me/tales" in done.stdout
+    assert "again" in done.stderr  # API and workers read the catalog when they start
+    assert "me/tales" in (stack.home / "models.toml").read_text()
+    assert "me/tales is here" in stack.run("doctor").stdout
+
+
 def test_doctor_finds_the_stack(stack):
     done = stack.run("doctor", "--json")
 

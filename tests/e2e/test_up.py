@@ -120,6 +120,23 @@ def test_after_kill_9_of_everything_jobs_are_resumed(make_stack):
         assert len(list(client.jobs())) == 4
 
 
+def test_a_second_signal_gives_the_running_job_back_at_once(make_stack):
+    stack = make_stack(drain_seconds="300").start()
+    with Client(stack.url, "") as client:
+        job_id = submit(client, "sleep=0.5 steps=600")
+        wait_for(lambda: client.get(job_id).status == "running", 20, "it runs")
+    assert stack.process is not None
+
+    stack.process.terminate()
+    wait_for(lambda: stack.said("stopping the workers"), what="it waits for the workers")
+    stack.process.terminate()
+    assert stack.process.wait(30) == 0
+
+    stack.start()
+    with Client(stack.url, "") as client:
+        assert client.get(job_id).attempts[0].outcome == "released"
+
+
 def test_watchers_live_through_a_new_api(make_stack):
     stack = make_stack().start()
     with Client(stack.url, "") as client:
