@@ -194,6 +194,17 @@ def test_an_idle_worker_ends_at_once(cluster: Cluster) -> None:
     assert worker.wait() == 0
 
 
+def test_a_worker_ends_although_its_servers_are_away(
+    cluster: Cluster, state: StateServer, own_broker: StateServer
+) -> None:
+    worker = cluster.start_worker()
+    own_broker.kill()
+    state.kill()
+    wait_for(lambda: worker.records("claim.failed"), what="a claim that fails")
+    worker.terminate()
+    assert worker.wait() == 0
+
+
 def test_what_a_drain_cannot_finish_is_given_back_uncounted(cluster: Cluster) -> None:
     worker = cluster.start_worker(drain_seconds=1.0)
     job = cluster.submit(LONG)
