@@ -10,8 +10,6 @@ from infra.jobs.record import SCHEMA, Artifact, Attempt, Job, JobError, NewJob, 
 ATTEMPT = "attempt:"
 """Fields of this prefix hold one attempt each, as JSON."""
 
-RANKS = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
-
 
 def pairs(flat: Iterable[str]) -> dict[str, str]:
     """The hash that a script answers as [name, value, name, value …]."""

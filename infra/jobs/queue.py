@@ -25,7 +25,8 @@ from infra.jobs.answers import (
     WorkerCard,
     WorkerInfo,
 )
-from infra.jobs.codec import RANKS, dump, dump_error, new_fields, pairs, read_job
+from infra.jobs.arguments import again, card_arguments, enqueue_arguments
+from infra.jobs.codec import dump, dump_error, pairs, read_job
 from infra.jobs.record import (
     Artifact,
     Idempotency,
@@ -33,7 +34,6 @@ from infra.jobs.record import (
     JobError,
     NewJob,
     Outcome,
-    Priority,
     Status,
     new_job_id,
 )
@@ -88,7 +88,7 @@ class JobQueue:
             self._scripts.run_durably(
                 "enqueue",
                 owner=jobs[0].owner,
-                jobs=[_enqueue_arguments(job) for job in jobs],
+                jobs=[enqueue_arguments(job) for job in jobs],
                 key=idempotency and idempotency.key,
                 fingerprint=idempotency and idempotency.fingerprint,
             )
@@ -174,7 +174,7 @@ class JobQueue:
     def retry(self, job_id: str, owner: str, new_id: str | None = None) -> Job:
         """Enqueue the same request again, as a new job (id `new_id`) with `retry_of`."""
         old = self.get(job_id, owner)
-        return self.enqueue([_again(old, new_id or new_job_id())]).jobs[0]
+        return self.enqueue([again(old, new_id or new_job_id())]).jobs[0]
 
     def retry_many(self, owner: str, filters: Filters) -> int:
         """Retry every failed or cancelled job that matches and was not retried yet. Returns how many.
@@ -237,7 +237,7 @@ class JobQueue:
         Use a new attempt id for every claim that is not a repetition of one whose answer got lost.
         """
         word, record, _ = self._rung(
-            self._scripts.run("claim", worker=_card_arguments(worker), attempt_id=attempt_id)
+            self._scripts.run("claim", worker=card_arguments(worker), attempt_id=attempt_id)
         )
         return read_job(pairs(record)) if word == "ok" else None
 
@@ -254,7 +254,7 @@ class JobQueue:
             | ({"progress": dump(told[attempt_id])} if attempt_id in told else {})
             for job_id, attempt_id in leases
         ]
-        _, words, _ = self._scripts.run("beat", worker=_card_arguments(worker), leases=arguments)
+        _, words, _ = self._scripts.run("beat", worker=card_arguments(worker), leases=arguments)
         return {attempt_id: Beat(word) for (_, attempt_id), word in zip(leases, words, strict=True)}
 
     @translate()
@@ -366,56 +366,3 @@ def _raise_refusal(word: str, value: Any) -> None:
         raise OwnerLimit
     if word == "system_full":
         raise SystemFull
-
-
-def _enqueue_arguments(job: NewJob) -> dict[str, Any]:
-    if not (job.cost > 0 and job.weight > 0):
-        raise ValueError("a job's cost and weight are above 0")
-    arguments = {
-        "id": job.id,
-        "fields": new_fields(job),
-        "rank": RANKS[Priority(job.priority)],
-        "waits_for": list(dict.fromkeys(job.waits_for)),
-    }
-    deadlines = {
-        "start_deadline_seconds": job.start_deadline_seconds,
-        "deadline_seconds": job.deadline_seconds,
-    }
-    return arguments | {name: value for name, value in deadlines.items() if value is not None}
-
-
-def _card_arguments(worker: WorkerCard) -> dict[str, Any]:
-    return {
-        "id": worker.id,
-        "device": worker.device,
-        "queues": worker.queues,
-        "models": worker.models,
-        "warm": worker.warm,
-        "card": dump(asdict(worker)),
-    }
-
-
-def _again(old: Job, new_id: str) -> NewJob:
-    """The same request as a new job. Deadlines run anew from now."""
-    return NewJob(
-        id=new_id,
-        owner=old.owner,
-        kind=old.kind,
-        model=old.model,
-        queue=old.queue,
-        inputs=old.inputs,
-        cost=old.cost,
-        priority=old.priority,
-        metadata=old.metadata,
-        waits_for=old.waits_for,
-        retry_of=old.id,
-        max_attempts=old.max_attempts,
-        expires_in_seconds=old.expires_in_seconds,
-        start_deadline_seconds=_seconds(old.created_at, old.start_deadline_at),
-        deadline_seconds=_seconds(old.created_at, old.deadline_at),
-        weight=old.weight,
-    )
-
-
-def _seconds(start: int, end: int | None) -> float | None:
-    return None if end is None else (end - start) / 1000

@@ -1,5 +1,5 @@
--- Estimate of a ready job's place in its queue, if owners take turns with jobs of like cost. Answers: ok, place |
--- none.
+-- Estimate of a ready job's place in its queue, if owners take turns with jobs of like cost.
+-- Answers: ok, place | none.
 
 local OWNERS_MOST = 200  -- looked at; with more, the place is too small rather than the call too slow
 

@@ -132,6 +132,19 @@ def test_jobs_that_no_worker_here_can_run_block_nobody(bench: Bench) -> None:
     assert bench.claim() is None
 
 
+def test_who_could_not_be_served_is_not_owed_everything(bench: Bench) -> None:
+    # Given an owner whose model nobody can run, while another one is served for long
+    for _ in range(80):
+        bench.add("ann", model="only-here", cost=100.0)
+        bench.add("bob", cost=100.0)
+    serve(bench, 40)
+
+    # When a worker comes that can run it, then the owner is ahead for a while, and shares after that
+    served = serve(bench, 20, replace(CARD, models=("plain", "only-here")))
+    assert [job.owner for job in served[:7]] == ["ann"] * 7
+    assert Counter(job.owner for job in served[8:]) == {"ann": 6, "bob": 6}
+
+
 def test_an_owner_at_its_running_limit_waits(bench: Bench) -> None:
     bench = bench.limited(max_running_per_owner=2)
     for _ in range(3):

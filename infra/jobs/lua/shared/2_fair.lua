@@ -27,10 +27,15 @@ local function fair_leave(name, member)
   if tonumber(at) > fair_now(name) then redis.call('ZADD', fair_key(name, 'idle'), at, member) end
 end
 
+-- Device-seconds that a member can be behind. It falls behind while no worker can run what it waits with, and
+-- must not take all workers for hours when one comes.
+local ARREARS_MOST = 600
+
 -- Serve an active member; returns its new virtual time.
 local function fair_charge(name, member, amount)
   local at = tonumber(redis.call('ZSCORE', fair_key(name, 'active'), member))
   local present = math.max(fair_now(name), at)
+  at = math.max(at, present - ARREARS_MOST)
   redis.call('SET', fair_key(name, 'now'), present)
   redis.call('ZREMRANGEBYSCORE', fair_key(name, 'idle'), '-inf', present)
   redis.call('ZADD', fair_key(name, 'active'), at + amount, member)
