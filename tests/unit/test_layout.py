@@ -1,9 +1,11 @@
 """The project's shape: who may import whom, who must not load torch, what is pinned and what is left out."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -95,15 +97,33 @@ def test_hooks_fetch_nothing() -> None:
     assert set(re.findall(r"language: (\S+)", hooks)) == {"system"}
 
 
-def test_data_files_are_packaged() -> None:
-    """A Lua script or a catalog that an installed package lacks would only be missed in production."""
-    patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
-    kinds = {pattern.removeprefix("*") for pattern in patterns if pattern.startswith("*.")}
-    names = set(patterns)
-    data = [
-        path
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc") and "deploy" not in path.parts
+def test_an_installed_package_has_every_file(tmp_path: Path) -> None:
+    """A Lua script, a catalog or weights that a wheel lacks would only be missed in production."""
+    for name in (*PACKAGES, "pyproject.toml", "README.md", "LICENSE"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        "out",
+        ".",
     ]
-    assert [path for path in data if path.suffix not in kinds and path.name not in names] == []
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+
+    (wheel,) = (tmp_path / "out").iterdir()
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert needed_files() - packed == set()
+
+
+def needed_files() -> set[str]:
+    """What git has in the packages, apart from what only a developer or an operator uses."""
+    listed = subprocess.run(
+        ["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    return {name for name in listed if not name.startswith(("infra/deploy/", "pipelines/training/"))}
