@@ -28,7 +28,7 @@ from pipelines.catalog import Catalog
 
 EXTENSION = "atelier"
 CONNECTIONS = 20  # of one process to the state server, however many requests and watchers it has
-POOL_WAIT_SECONDS = 2.5  # a crowd takes turns at the connections; `api.deadline` bounds the whole
+POOL_WAIT_SECONDS = 2.4  # a crowd takes turns at the connections; `api.deadline` bounds the whole
 
 log = get_logger()
 

@@ -34,7 +34,9 @@ def test_the_whole_when_there_is_no_single_valid_range(header: str | None) -> No
     assert requested_span(header, 10) is None
 
 
-@pytest.mark.parametrize(("header", "size"), [("bytes=10-", 10), ("bytes=10-20", 10), ("bytes=-0", 10), ("bytes=0-", 0)])
+@pytest.mark.parametrize(
+    ("header", "size"), [("bytes=10-", 10), ("bytes=10-20", 10), ("bytes=-0", 10), ("bytes=0-", 0)]
+)
 def test_outside(header: str, size: int) -> None:
     with pytest.raises(Problem) as caught:
         requested_span(header, size)
