@@ -5,11 +5,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Final
+from typing import Final, TypeVar
 
 from atelier.errors import AtelierError
 from atelier.part import Backoff, Part, tail
@@ -21,13 +21,12 @@ from infra.settings import Settings
 
 LOOK: Final = 0.2  # seconds between two looks at the parts
 START_SECONDS: Final = 120.0  # longest time until the API answers
-DEATHS_BEFORE_READY: Final = (
-    3  # a part that keeps dying before the first `ready` will not get better by itself
-)
+DEATHS_BEFORE_READY: Final = 3  # what has died so often without ever serving will not get better
 MISTAKE: Final = 2  # a part's exit status when a person must change something first
 API_STOP_SECONDS: Final = 15.0  # it gives requests in flight ten seconds
 STOP_MARGIN: Final = 15.0  # seconds that a worker may take on top of its drain time
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -41,19 +40,44 @@ class PortTaken(CannotStart):
 
 def run(settings: Settings, workers: int, say: Say) -> None:
     """Start everything, stay until SIGINT or SIGTERM. Raises CannotStart, or HomeInUse if it runs already."""
-    settings = settings.model_copy(update={"port": settings.port or free_port(settings.host)})
+    port = settings.port or _checked(free_port, settings.host)
+    settings = settings.model_copy(update={"port": port})
     with ExitStack() as stack:
-        stack.enter_context(HomeLock(settings.home, local_url(settings.host, settings.port)))
+        stack.enter_context(_locked(settings, port))
         stack.callback(clear_instance, settings.home)
-        if not port_is_free(settings.host, settings.port):
+        if not _checked(port_is_free, settings.host, port):
             raise PortTaken(
-                f"port {settings.port} of {settings.host} is taken. "
+                f"port {port} of {settings.host} is taken. "
                 "Choose another with `atelier up --port N`; `--port 0` takes a free one."
             )
         supervisor = Supervisor(settings, workers, say)
         stack.callback(supervisor.stop)
         supervisor.start()
         supervisor.keep_alive()
+
+
+@contextmanager
+def _locked(settings: Settings, port: int) -> Iterator[None]:
+    """Hold the home; CannotStart where it cannot be written."""
+    lock = HomeLock(settings.home)
+    try:
+        lock.acquire(local_url(settings.host, port))
+    except OSError as error:
+        raise CannotStart(
+            f"cannot use {settings.home}: {error.strerror}. Choose another ATELIER_HOME."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _checked(ask: Callable[..., T], host: str, *more: int) -> T:
+    """The answer about a port, or CannotStart where this machine cannot listen on that address at all."""
+    try:
+        return ask(host, *more)
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {host}: {error.strerror}. See --host and --port.") from error
 
 
 @dataclass
@@ -192,8 +216,9 @@ class Supervisor:
     def _stop_parts(self, parts: Sequence[Part]) -> None:
         for part in parts:
             part.ask_to_stop()
+        asked = time.monotonic()
         for part in parts:
-            if not part.wait_stopped(time.monotonic() + part.stop_seconds):
+            if not part.wait_stopped(asked + part.stop_seconds):
                 self.say(f"{part.name} did not end within {part.stop_seconds:.0f} s and was killed")
 
     def _listen_to_signals(self) -> None:

@@ -1,5 +1,6 @@
 """`up`, `demo`, `api`, `worker`: what serves jobs on this machine."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -30,18 +31,23 @@ def up(
 ) -> None:
     """Start everything on this machine: state server, broker, API and workers. Ctrl-C stops it."""
     from atelier.up import CannotStart, run
-    from infra.errors import HomeInUse
+    from infra.errors import HomeInUse, ServerStartError
 
     output = output_of(context)
     settings = _settings(host=host, port=port, device=device)
     try:
-        run(settings, workers, lambda line: print(line, flush=True))
+        run(settings, workers, _say)
     except HomeInUse as error:
         output.note(f"error: {error}")
         finish(Exit.RUNNING)
-    except CannotStart as error:
+    except (CannotStart, ServerStartError) as error:
         output.note(f"error: {error}")
         finish(Exit.FAILED)
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # a reader that has gone must not take the servers with it
+        print(line, flush=True)
 
 
 def demo(

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 
+import pytest
+
 from atelier import Client
 from atelier.up import is_ready
 from infra.embedded import read_instance
@@ -51,6 +53,21 @@ def test_a_port_that_is_taken_is_an_error_with_a_way_out(make_stack):
     assert str(port) in done.stderr
     assert "--port" in done.stderr
     assert read_instance(stack.home) is None
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_of_another_machine_is_an_error(make_stack, host):
+    done = make_stack().run("up", "--host", host, "--port", "0")
+
+    assert done.returncode == 1
+    assert f"cannot listen on {host}" in done.stderr
+
+
+def test_a_home_that_cannot_be_written_is_an_error(make_stack):
+    done = make_stack(home="/proc/atelier").run("up", "--port", "0")
+
+    assert done.returncode == 1
+    assert "ATELIER_HOME" in done.stderr
 
 
 def test_beyond_loopback_without_a_key_it_ends_and_says_why(make_stack):
