@@ -1,7 +1,7 @@
 """Writes the keys and passwords of a new deployment: `.env` and `secrets/` beside docker-compose.yml.
 
-Needs nothing but Python, and never overwrites anything. Files in `secrets/` are mounted into containers, whose
-users must be able to read them; the folder itself is closed to other users of this host.
+Needs nothing but Python, and never overwrites anything. Files in `secrets/` are mounted into containers, and
+their users must be able to read them; the folder itself is closed to other users of this host.
 """
 
 import os
