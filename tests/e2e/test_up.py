@@ -64,7 +64,7 @@ def test_an_address_of_another_machine_is_an_error(make_stack, host):
 
 
 def test_a_home_that_cannot_be_written_is_an_error(make_stack):
-    done = make_stack(home="/proc/atelier").run("up", "--port", "0")
+    done = make_stack().run("up", "--port", "0", home="/proc/atelier")
 
     assert done.returncode == 1
     assert "ATELIER_HOME" in done.stderr
