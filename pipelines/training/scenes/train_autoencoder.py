@@ -54,39 +54,55 @@ def scaled(pixels: Tensor) -> Tensor:
     return (pixels.float() / 127.5 - 1).to(memory_format=torch.channels_last)
 
 
-def train(store: Store, minutes: float, threads: int) -> None:
+def train(store: Store, minutes: float, threads: int, decoder_only: bool) -> None:
     torch.set_num_threads(threads)
     team = Team()
     torch.manual_seed(0)
     model = autoencoder.Normalised(autoencoder.build()).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-4)
     state = store.load(CHECKPOINT) or {}
     if state:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-    clock, step = Clock(minutes * 60, state.get("spent", 0.0)), state.get("step", 0)
+    trained = model.model.decoder if decoder_only else model
+    optimizer = torch.optim.AdamW(trained.parameters(), lr=RATE, weight_decay=1e-4)
+    name = "decoder" if decoder_only else "autoencoder"
+    if f"{name} optimizer" in state:
+        optimizer.load_state_dict(state[f"{name} optimizer"])
+    clock, step = Clock(minutes * 60, state.get(f"{name} spent", 0.0)), state.get("step", 0)
     pool, centres, unseen = pictures(POOL, seed=1), centres_of(POOL, seed=1), pictures(128, seed=10_000_000)
     torch.manual_seed(1000 * team.rank + step)
     team.share = clock.share
     while team.share < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * team.share)))
-        whole = step % WHOLE_EVERY == 0
-        part = team.part(BATCH)
-        pixels = pool[torch.randint(len(pool), (part // 4,))] if whole else crops(pool, centres, part)
-        loss = autoencoder.loss(model, scaled(pixels))
+        loss = autoencoder.loss(set_mode(model, decoder_only), scaled(_some(pool, centres, step, team)))
         optimizer.zero_grad()
         loss.backward()
-        team.agree(model, clock.share)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        team.agree(trained, clock.share)
+        torch.nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         optimizer.step()
         step += 1
         if team.leads and (step % 100 == 0 or team.share >= 1):
             figures = {"loss": loss.item(), "psnr": psnr(model, unseen)}
-            store.log("autoencoder", step=step, seconds=clock.spent, **figures)
-            saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            store.save(CHECKPOINT, {**saved, "step": step, "spent": clock.spent})
+            store.log(name, step=step, seconds=clock.spent, **figures)
+            state |= {f"{name} optimizer": optimizer.state_dict(), f"{name} spent": clock.spent}
+            store.save(CHECKPOINT, {**state, "model": model.state_dict(), "step": step})
     team.leave()
+
+
+def set_mode(model: autoencoder.Normalised, decoder_only: bool) -> autoencoder.Normalised:
+    """Ready to train: all of it, or the decoder alone while latents must stay what the denoiser learned."""
+    model.train()
+    if decoder_only:
+        model.norm.eval()
+        model.model.encoder.requires_grad_(False)
+    return model
+
+
+def _some(pool: Tensor, centres: Tensor, step: int, team: Team) -> Tensor:
+    part = team.part(BATCH)
+    if step % WHOLE_EVERY == 0:
+        return pool[torch.randint(len(pool), (part // 4,))]
+    return crops(pool, centres, part)
 
 
 @torch.no_grad()
@@ -104,8 +120,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--store", default="var/scenes")
+    parser.add_argument("--decoder-only", action="store_true", help="leave the latents as they are")
     chosen = parser.parse_args()
-    train(Store(chosen.store), chosen.minutes, chosen.threads)
+    train(Store(chosen.store), chosen.minutes, chosen.threads, chosen.decoder_only)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ DECAY_FROM = 0.55  # share of the time after which the learning rate falls, to R
 AVERAGE = 0.999  # keeps about the last thousand steps
 SILENT = 0.1  # share of captions left empty, for classifier-free guidance (Ho and Salimans 2022)
 POOL = 10_000  # scenes for each member of the team; each is met with fresh words every time
-WATCH_SECONDS = 600  # between looks at obedience
+WATCH_SECONDS = 1800  # between looks at obedience
 SAVE_STEPS = 200
 CHECKPOINT = "denoiser.pt"
 
