@@ -5,9 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from api.problems import PROBLEM_TYPES
 from api.routes import ROUTES, Route
+from atelier.cli import app
 from infra import metrics, settings
 from infra.jobs.events import EventType
 from infra.jobs.record import Artifact, Attempt, Job, JobError, Outcome, Priority, Status
@@ -105,3 +108,12 @@ def test_make_lists_every_target_with_what_it_does() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert set(phony.split()) == set(TARGET.findall(makefile))
     assert {"demo", "test", "check", "up", "bench"} <= set(phony.split())
+
+
+@pytest.mark.parametrize("source", PAGES, ids=lambda path: path.name)
+def test_commands_in_the_docs_exist(source: Path) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    blocks = re.findall(r"```\w*\n(.*?)```", source.read_text(), re.DOTALL)
+    named = re.findall(r"^(?:\.venv/bin/)?atelier ([a-z]+)", "\n".join(blocks), re.MULTILINE)
+    assert set(named) <= set(group.commands)
