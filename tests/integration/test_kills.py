@@ -217,17 +217,16 @@ def test_what_a_drain_cannot_finish_is_given_back_uncounted(cluster: Cluster) ->
     assert cluster.stored(job) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_gives_the_job_back_at_once(cluster: Cluster, number: signal.Signals) -> None:
+def test_a_second_signal_gives_the_job_back_at_once(cluster: Cluster) -> None:
     worker = cluster.start_worker()
     job = cluster.submit(LONG)
     cluster.wait_until(job, lambda found: found.progress)
-    os.kill(worker.pid, number)
+    os.kill(worker.pid, signal.SIGINT)
     wait_for(lambda: worker.records("drain.begun"), what="the beginning of the drain")
     asked_at = time.monotonic()
-    os.kill(worker.pid, number)
+    os.kill(worker.pid, signal.SIGTERM)
     assert worker.wait() == 0
-    assert time.monotonic() - asked_at < 5
+    assert time.monotonic() - asked_at < 10, "the drain had 30 s, the job as many"
     assert outcomes(cluster.job(job.id)) == [Outcome.RELEASED]
 
 
