@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -85,6 +85,19 @@ class Client:
         body |= {name: value for name, value in options.items() if value is not None}
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
         return self._job(self._transport.json("POST", "/v1/jobs", json=body, headers=headers))
+
+    def submit_chain(
+        self, jobs: Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> list[Job]:
+        """Queue jobs that build on each other: all or none.
+
+        Each is a body of the API, `{"ref": …, "kind": …, "inputs": …}`; an input `{"job": "#ref"}` is the
+        output of the job with that ref, which is waited for. A `Path` among the inputs is uploaded first.
+        """
+        bodies = [{**each, "inputs": self._uploaded(each.get("inputs", {}))} for each in jobs]
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        answer = self._transport.json("POST", "/v1/jobs", json=bodies, headers=headers)
+        return [self._job(each) for each in answer["data"]]
 
     def upload(self, path: Path | str) -> str:
         """Upload a file and return its id, for inputs as `{"upload": id}`. Kept a day, or as a job needs."""

@@ -172,6 +172,24 @@ def test_a_path_among_the_inputs_is_uploaded(client, tmp_path):
     assert job.inputs["image"].keys() >= {"upload"}
 
 
+def test_a_chain_hands_outputs_on(client):
+    first, second = client.submit_chain(
+        [
+            {"ref": "one", "kind": PICTURE, "model": "test/fake", "inputs": {"prompt": "steps=1"}},
+            {
+                "ref": "two",
+                "kind": "image-to-image",
+                "model": "test/fake",
+                "inputs": {"prompt": "steps=4", "image": {"job": "#one"}},
+            },
+        ]
+    )
+
+    assert client.wait(second.id, timeout=60).status == "succeeded"
+    assert client.get(first.id).status == "succeeded"
+    assert client.get(second.id).inputs["image"]["job"] == first.id
+
+
 def test_a_file_that_is_no_picture_is_refused(client, tmp_path):
     source = tmp_path / "source.png"
     source.write_bytes(b"not a picture")
