@@ -57,7 +57,7 @@ def test_it_uses_the_stack_that_runs(stack, tmp_path):
 def test_killed_it_leaves_nothing_behind(tmp_path):
     process = subprocess.Popen(
         [*ATELIER, "demo", "--out", str(tmp_path)],
-        env=environment(tmp_path / "unused"),
+        env=environment(tmp_path / "unused") | {"TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
     )
