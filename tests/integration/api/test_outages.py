@@ -4,6 +4,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -60,8 +61,10 @@ def test_without_the_state_server(calls: httpx.Client, own_state: StateServer, h
         own_state.kill()
     else:
         own_state.freeze()
-    for method, path, options in STATE_CALLS:
-        answer, seconds = timed(calls, method, path, **options)
+    with ThreadPoolExecutor(len(STATE_CALLS)) as pool:
+        asked = [pool.submit(timed, calls, method, path, **options) for method, path, options in STATE_CALLS]
+    for (method, path, _), done in zip(STATE_CALLS, asked, strict=True):
+        answer, seconds = done.result()
         problem(answer, 503, "state_unavailable")
         assert int(answer.headers["retry-after"]) > 0
         assert seconds < 3, f"{method} {path}"
@@ -82,8 +85,6 @@ def test_without_the_state_server(calls: httpx.Client, own_state: StateServer, h
 
 def test_a_hung_state_server_holds_up_nobody_else(server: ApiServer, own_state: StateServer) -> None:
     """Many calls at once to a hung server: each still ends in time, though they share few connections."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with server.client(limits=httpx.Limits(max_connections=150)) as client, ThreadPoolExecutor(100) as pool:
         client.get("/v1/jobs").raise_for_status()
         own_state.freeze()
