@@ -8,18 +8,26 @@ from typing import Any
 
 import redis
 
-from infra.jobs.codec import read_job
+from infra.jobs.codec import pairs, read_job
 from infra.jobs.record import Job, Outcome, Status
 from infra.jobs.scripts import PREFIX
 
 QUEUED_PLACES = ("ready", "delayed", "waiting")
-READERS = {
-    "hash": lambda pipe, key: pipe.hgetall(key),
-    "zset": lambda pipe, key: pipe.zrange(key, 0, -1, withscores=True),
-    "set": lambda pipe, key: pipe.smembers(key),
-    "string": lambda pipe, key: pipe.get(key),
-    "stream": lambda pipe, key: pipe.xlen(key),
+READ_ALL = """
+local readers = {
+  hash = function(key) return redis.call('HGETALL', key) end,
+  zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end,
+  set = function(key) return redis.call('SMEMBERS', key) end,
+  string = function(key) return redis.call('GET', key) end,
+  stream = function(key) return redis.call('XLEN', key) end,
 }
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind = redis.call('TYPE', key).ok
+  found[key] = {kind, readers[kind](key)}
+end
+return cjson.encode(found)
+"""
 
 
 @dataclass(frozen=True)
@@ -30,19 +38,9 @@ class Snapshot:
 
     @classmethod
     def take(cls, state: redis.Redis) -> "Snapshot":
-        keys = sorted(state.scan_iter(count=1000))
-        assert all(key.startswith(PREFIX) for key in keys), keys
-        types = _together(state, keys, lambda pipe, key: pipe.type(key))
-        values = _together(
-            state, list(zip(keys, types, strict=True)), lambda p, item: READERS[item[1]](p, item[0])
-        )
-        names = [key.removeprefix(PREFIX) for key in keys]
-        return cls(
-            {
-                name: dict(value) if kind == "zset" else value
-                for name, kind, value in zip(names, types, values, strict=True)
-            }
-        )
+        found = json.loads(str(state.eval(READ_ALL, 0)))
+        assert all(key.startswith(PREFIX) for key in found), list(found)
+        return cls({key.removeprefix(PREFIX): _value(*typed) for key, typed in found.items()})
 
     def zset(self, name: str) -> dict[str, float]:
         return self.data.get(name, {})
@@ -95,11 +93,12 @@ class Snapshot:
         return f"model:{model}" in self.counters(f"w:{worker}")
 
 
-def _together(state: redis.Redis, items: list[Any], ask: Any) -> list[Any]:
-    pipe = state.pipeline(transaction=False)
-    for item in items:
-        ask(pipe, item)
-    return pipe.execute()
+def _value(kind: str, value: Any) -> Any:
+    if kind == "hash":
+        return pairs(value)
+    if kind == "zset":
+        return {member: float(score) for member, score in pairs(value).items()}
+    return value
 
 
 def check(now: Snapshot) -> None:

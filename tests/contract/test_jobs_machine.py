@@ -23,6 +23,7 @@ WALK = settings(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("program", [valkey_program, redis_program], ids=["valkey", "redis7"])
 def test_no_walk_breaks_the_queue(
     program: Callable[[], str],
