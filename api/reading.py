@@ -112,7 +112,7 @@ def preferred_wait() -> float | None:
 def idempotency_key() -> str | None:
     """The `Idempotency-Key` header; 422 unless it is 1 to 255 visible ASCII characters."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not IDEMPOTENCY_KEY.match(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise invalid("/headers/Idempotency-Key", "An idempotency key is 1 to 255 visible ASCII characters.")
     return key
 

@@ -12,7 +12,7 @@ from api.hub import Hub
 from api.listeners import EventsListener, LiveListener
 from infra.broker import Doorbell, make_celery
 from infra.collector import Collector
-from infra.connections import check_durable, connect
+from infra.connections import Durability, check_durable, connect
 from infra.jobs.answers import Limits
 from infra.jobs.events import Events
 from infra.jobs.live import Live
@@ -38,6 +38,7 @@ class Services:
     """Everything behind the views."""
 
     settings: Settings
+    durability: Durability
     state: redis.Redis
     queue: JobQueue
     events: Events
@@ -84,11 +85,12 @@ def build_services(settings: Settings) -> Services:
     broker = connect(settings.broker_address, timeout=0.5, retries=0, decode=False, name="atelier-api")
     catalog = load_catalog(settings)
     doorbell = Doorbell(make_celery(settings, sorted({*settings.queue_names, *catalog.queues()})))
+    durability = check_durable(state, settings.durability)
     queue = JobQueue(
         state,
         limits=Limits.from_settings(settings),
         ring=doorbell.ring,
-        durability=check_durable(state, settings.durability),
+        durability=durability,
     )
     hub = Hub(settings.max_watchers)
     storage = open_storage(settings)
@@ -99,6 +101,7 @@ def build_services(settings: Settings) -> Services:
     )
     return Services(
         settings=settings,
+        durability=durability,
         state=state,
         queue=queue,
         events=Events(state),

@@ -14,6 +14,7 @@ from api.strict_json import escape
 from infra.jobs.record import NewJob, new_job_id
 from pipelines.catalog import Resolved
 from pipelines.errors import InvalidInputs, RequestError
+from pipelines.errors import Problem as InputProblem
 
 MAX_CHAIN = 50
 MONTH = 30 * 86400
@@ -138,17 +139,10 @@ def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
         target = value.get("job") if isinstance(value, dict) else None
         if isinstance(target, str) and target.startswith("#"):
             if target[1:] not in refs:
-                raise InvalidInputs([_no_such_ref(name, target)])
+                detail = f"no job before this one in the list has the ref {target[1:]!r}"
+                raise InvalidInputs([InputProblem(f"/inputs/{escape(name)}/job", detail)])
             inputs[name] = {**value, "job": refs[target[1:]]}
     return services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
-
-
-def _no_such_ref(name: str, target: str) -> Any:
-    from pipelines.errors import Problem as InputProblem
-
-    return InputProblem(
-        f"/inputs/{escape(name)}/job", f"no job before this one in the list has the ref {target[1:]!r}"
-    )
 
 
 def _new_job(draft: Draft, owner: str, references: References, chained: set[str]) -> NewJob:

@@ -1,9 +1,9 @@
 """Checks an untrusted file in a confined child process. Only what the child re-encoded is ever stored.
 
-The parent looks at nothing but the first bytes. The child (`media_child.py`) decodes the whole file under limits of
-memory, processor time and file size, and writes it again as PNG: metadata, colour profiles and anything appended are
-gone, the EXIF rotation is applied. Honest limit: the child still runs as our user and could read our files, so a
-decoder that is taken over is contained by limits, not by a sandbox.
+The parent looks at nothing but the first bytes. The child (`media_child.py`) decodes the whole file under
+limits of memory, processor time and file size, and writes it again as PNG: metadata, colour profiles and
+anything appended are gone, the EXIF rotation is applied. Honest limit: the child still runs as our user and
+could read our files, so a decoder that is taken over is contained by limits, not by a sandbox.
 """
 
 import json
@@ -43,7 +43,8 @@ class CheckedImage:
 
 
 def sniff(head: bytes) -> str:
-    """Media type by the first bytes, whatever the name or header says; UnsupportedMedia if it is none of ours."""
+    """Media type by the first bytes, whatever the name or header says; UnsupportedMedia if it is none of
+    ours."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if head.startswith(b"\xff\xd8\xff"):
@@ -54,17 +55,16 @@ def sniff(head: bytes) -> str:
 
 
 def check_image(source: Path, folder: Path, *, seconds: float = SECONDS) -> CheckedImage:
-    """Decode `source` in a child and write it as `folder/checked.png`; UnsupportedMedia or BadMedia if it is unfit."""
+    """Decode `source` in a child and write it as `folder/checked.png`; UnsupportedMedia or BadMedia if it
+    is unfit."""
     with source.open("rb") as file:
         sniff(file.read(SNIFFED_BYTES))
     target = folder / "checked.png"
-    answer = _ask_child(source, target, seconds)
-    if "detail" in answer:
-        raise BadMedia(answer["detail"])
-    return CheckedImage(target, "image/png", answer["width"], answer["height"])
+    width, height = _ask_child(source, target, seconds)
+    return CheckedImage(target, "image/png", width, height)
 
 
-def _ask_child(source: Path, target: Path, seconds: float) -> dict[str, object]:
+def _ask_child(source: Path, target: Path, seconds: float) -> tuple[int, int]:
     command = [sys.executable, "-I", str(CHILD), str(source), str(target), str(MAX_PIXELS)]
     environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}  # no secret of ours reaches the child
     try:
@@ -80,5 +80,7 @@ def _ask_child(source: Path, target: Path, seconds: float) -> dict[str, object]:
         raise BadMedia(f"The image could not be decoded within {seconds:g} seconds.") from None
     if done.returncode != 0:
         raise BadMedia("The image could not be decoded within the limits of memory and time.")
-    answer: dict[str, object] = json.loads(done.stdout)
-    return answer
+    answer = json.loads(done.stdout)
+    if "detail" in answer:
+        raise BadMedia(answer["detail"])
+    return answer["width"], answer["height"]

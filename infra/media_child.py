@@ -1,7 +1,8 @@
 """The confined child of `media_check`: decode one image, write it again as PNG, print one line of JSON.
 
-Started by path with `python -I`, so it imports nothing of ours. Exit code 0 means that the line is the answer:
-`{"width", "height"}`, or `{"detail"}` with what is wrong. Any other end means that a limit stopped it.
+Started by path with `python -I`, so it imports nothing of ours. Exit code 0 means that the line is the
+answer: `{"width", "height"}`, or `{"detail"}` with what is wrong. Any other end means that a limit stopped
+it.
 """
 
 import ctypes
@@ -12,6 +13,10 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Pillow is imported only after the limits are set
+    from PIL import Image
 
 MEMORY_BYTES = 1536 * 1024 * 1024
 PROCESSOR_SECONDS = 20
@@ -59,7 +64,7 @@ def rewrite(source: Path, target: Path, max_pixels: int) -> tuple[int, int]:
     return plain.size
 
 
-def to_plain(image):  # type: ignore[no-untyped-def]  # Pillow is imported only after the limits are set
+def to_plain(image: "Image.Image") -> "Image.Image":
     """The image as 8-bit L, RGB or RGBA in sRGB."""
     from PIL import Image
 
@@ -78,13 +83,14 @@ def to_plain(image):  # type: ignore[no-untyped-def]  # Pillow is imported only 
     )
 
 
-def to_srgb(image, profile):  # type: ignore[no-untyped-def]
+def to_srgb(image: "Image.Image", profile: bytes) -> "Image.Image":
     """Apply the embedded colour profile; a broken or unfitting profile is dropped, as browsers do."""
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        target = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, source, target, outputMode="RGB") or image
     except (ImageCms.PyCMSError, OSError):
         return image
 

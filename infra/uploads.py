@@ -1,9 +1,9 @@
 """Uploaded files: their records, what they cost their owner, and how long they live.
 
-An upload is reserved (its bytes count against the owner), then its object is stored, then it is completed and can be
-used. A crash in between leaves a reservation that expires like any upload, so no object is ever without a record.
-Its life is `upload_expires_seconds`; when that is over and a job that still exists refers to it, it lives on for as
-long again, and so on until the job is gone.
+An upload is reserved (its bytes count against the owner), then its object is stored, then it is completed and
+can be used. A crash in between leaves a reservation that expires like any upload, so no object is ever
+without a record. Its life is `upload_expires_seconds`; when that is over and a job that still exists refers
+to it, it lives on for as long again, and so on until the job is gone.
 """
 
 import json
@@ -22,7 +22,8 @@ PREFIX = "atl:{g0}:"
 REFERRED_MS = 600_000  # a reference made in the last moment still gives its job ten minutes to be enqueued
 
 RESERVE = """
--- KEYS: record, due, bytes by owner. ARGV: record as JSON, id, owner, bytes, expires_at, most bytes of the owner
+-- KEYS: record, due, bytes by owner.
+-- ARGV: record as JSON, id, owner, bytes, expires_at, most bytes of the owner
 if redis.call('EXISTS', KEYS[1]) == 1 then return 1 end
 local held = tonumber(redis.call('HGET', KEYS[3], ARGV[3]) or '0')
 if held + tonumber(ARGV[4]) > tonumber(ARGV[6]) then return 0 end
@@ -91,7 +92,8 @@ class Uploads:
     def reserve(
         self, owner: str, *, filename: str, media_type: str, size: int, sha256: str, width: int, height: int
     ) -> Upload:
-        """Record an upload that is about to be stored; OwnerLimit when the owner's uploads would be too much."""
+        """Record an upload that is about to be stored; OwnerLimit when the owner's uploads would be too
+        much."""
         now = self._now()
         upload = Upload(
             new_upload_id(),
@@ -106,7 +108,14 @@ class Uploads:
             now + self._expires_ms,
         )
         keys = [_record(upload.id), PREFIX + "uploads:due", PREFIX + "uploads:bytes"]
-        arguments = [_dump(upload), upload.id, owner, size, upload.expires_at, self._owner_bytes]
+        arguments: list[str | int] = [
+            _dump(upload),
+            upload.id,
+            owner,
+            size,
+            upload.expires_at,
+            self._owner_bytes,
+        ]
         if not self._reserve(keys=keys, args=arguments):
             raise OwnerLimit(
                 f"Your uploads may take {self._owner_bytes:,} bytes together; wait for older ones to expire."
@@ -138,7 +147,8 @@ class Uploads:
 
     @translate()
     def due(self, queue: JobQueue, limit: int = 100) -> list[Upload]:
-        """Uploads to remove: their life is over and no existing job refers to them. Prolongs the referred ones."""
+        """Uploads to remove: their life is over and no existing job refers to them. Prolongs the referred
+        ones."""
         now = self._now()
         ids = cast("list[str]", self._state.zrangebyscore(PREFIX + "uploads:due", 0, now, start=0, num=limit))
         over = []
@@ -172,7 +182,7 @@ class Uploads:
         return None if text is None else Upload(**json.loads(text))
 
     def _now(self) -> int:
-        seconds, micros = cast("tuple[int, int]", self._state.time())
+        seconds, micros = self._state.time()
         return seconds * 1000 + micros // 1000
 
 

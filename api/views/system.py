@@ -37,9 +37,9 @@ def readyz() -> Response:
     )
     ready = found["state"] == "ok" and found["storage"] == "ok"
     headers = {} if ready else {"Retry-After": "2"}
-    return json_answer(
-        {"status": "ready" if ready else "not_ready", "checks": found}, 200 if ready else 503, headers
-    )
+    status = "ready" if ready else "not_ready"
+    body = {"status": status, "checks": found, "durability": behind.durability}
+    return json_answer(body, 200 if ready else 503, headers)
 
 
 def show_metrics() -> Response:

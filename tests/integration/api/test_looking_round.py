@@ -55,7 +55,11 @@ def test_queues_and_workers(client: httpx.Client, hand: Hand) -> None:
 def test_health(client: httpx.Client) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
     ready = client.get("/readyz")
-    assert ready.json() == {"status": "ready", "checks": {"state": "ok", "storage": "ok", "broker": "ok"}}
+    assert ready.json() == {
+        "status": "ready",
+        "checks": {"state": "ok", "storage": "ok", "broker": "ok"},
+        "durability": "always",
+    }
 
 
 def test_metrics(client: httpx.Client, hand: Hand) -> None:
