@@ -3,10 +3,12 @@
 #   PYTHON=python3.12        the Python to make .venv with (3.11 or newer)
 #   TORCH_INDEX_URL=URL      where to take torch from, such as a CPU build's index; empty: where pip always looks
 #   ARGS="-k storage"        more words for `make test`, `make up` or `make bench`
+#   TESTERS=0                how many processes run the tests; they mostly wait for servers, so more than cores is right
 
 PYTHON ?= python3
 TORCH_INDEX_URL ?=
 ARGS ?=
+TESTERS ?= 4
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +34,7 @@ up: $(STAMP) ## Run Atelier on this machine until Ctrl-C
 	@$(BIN)/atelier up $(ARGS)
 
 test: $(STAMP) ## Run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 check: lint test ## Format, lint, types, imports, then all tests: what must pass before a commit
 
