@@ -28,7 +28,7 @@ from infra.jobs.record import (
 from infra.jobs.scripts import PREFIX
 from tests.contract.jobs_snapshot import Snapshot, check
 
-LIMITS = Limits(lease_seconds=10.0, max_queued_per_owner=12, max_crashes=3, max_losses=3)
+LIMITS = Limits(lease_seconds=10.0, max_queued_per_owner=12, max_crashes=2, max_losses=2)
 GAP_MS = 6666
 WORKERS = {
     "both": WorkerCard("both", "h", 1, "cpu", ("image", "text"), ("a", "b", "t"), ("a",)),
@@ -119,7 +119,10 @@ class JobsMachine(RuleBasedStateMachine):
         return any(not job.delete_requested_at for job in self.now.jobs.values())
 
     def _some_attempt(self, pick: int) -> tuple[str, str]:
-        attempt_id = sorted(self.held)[pick % len(self.held)]
+        """Three times of four one that is really held, if there is any."""
+        real = [attempt_id for attempt_id, job_id in self.held.items() if self._is_held(job_id, attempt_id)]
+        some = sorted(real if real and pick % 4 else self.held)
+        attempt_id = some[pick // 4 % len(some)]
         return self.held[attempt_id], attempt_id
 
     def _record(self, job_id: str) -> Job | None:
@@ -230,6 +233,7 @@ class JobsMachine(RuleBasedStateMachine):
             return
         assert job.id in able
         assert (job.status, job.attempt_id) == (Status.RUNNING, attempt_id)
+        assert worker not in Snapshot.take(self.state).parked_anywhere()
         self.held[attempt_id] = job.id
 
     def _claimable(self, card: WorkerCard) -> set[str]:
@@ -247,10 +251,9 @@ class JobsMachine(RuleBasedStateMachine):
         """Whoever believes in an attempt commits it, rightly or not."""
         if not self.held:
             return self._claim(sorted(WORKERS)[pick % len(WORKERS)], again)
-        self._step("commit")
         self._commit(pick, again)
 
-    @rule(pick=picks, again=twice, beats=st.booleans(), failure=failures)
+    @rule(pick=picks, again=twice, beats=st.sampled_from([True, False, False]), failure=failures)
     def work(self, pick: int, again: bool, beats: bool, failure: Failure) -> None:
         """Or beats for it, or gives it up."""
         if not self.held:
@@ -279,6 +282,7 @@ class JobsMachine(RuleBasedStateMachine):
             del self.held[attempt_id]
 
     def _commit(self, pick: int, again: bool) -> None:
+        self._step("commit")
         job_id, attempt_id = self._some_attempt(pick)
         before = self._record(job_id)
         committed_before = before is not None and before.manifest == f"m/{attempt_id}"
@@ -314,12 +318,14 @@ class JobsMachine(RuleBasedStateMachine):
             assert (ended.id, ended.outcome, ended.error) == (attempt_id, outcome, error)
         if again:
             assert self.queue.requeue(job_id, attempt_id, outcome, error, delay) is answer
-        self._take_over()
+        self._take_over(pick)
 
-    def _take_over(self) -> None:
-        """Another worker comes along, so that the attempt before becomes a zombie."""
+    def _take_over(self, pick: int) -> None:
+        """Another worker comes along, so that the one before is a zombie; it may commit all the same."""
         self.now = Snapshot.take(self.state)
         self._claim("both", again=False)
+        if self.held and pick % 3 == 0:
+            self._commit(pick, again=False)
 
     def _told(self, attempt_id: str) -> Requeued | None:
         word = self.state.hget(f"{PREFIX}a:{attempt_id}", "requeue")
@@ -334,14 +340,14 @@ class JobsMachine(RuleBasedStateMachine):
         if ticks:
             self._tick()
 
-    @rule()
-    def lose(self) -> None:
+    @rule(pick=picks)
+    def lose(self, pick: int) -> None:
         """Nobody beats for longer than a lease."""
         self._step("lose")
         for _ in range(3):
             self._move_clock(4000)
             self._tick()
-        self._take_over()
+        self._take_over(pick)
 
     @rule(action=st.sampled_from(["jump", "leave", "collect", "cancel_many"]), pick=picks)
     def disturb(self, action: str, pick: int) -> None:

@@ -97,8 +97,6 @@ end
 local function after_release(job)
   fair_refund('queues', job.queue, number(job.cost))
   fair_refund(owner_clock(job.queue), job.owner, number(job.cost) / number(job.weight))
-  local at = redis.call('ZSCORE', fair_key(owner_clock(job.queue), 'active'), job.owner)
-  if at then rank_owner(job.queue, job.owner, at) end
   redis.call('HINCRBYFLOAT', queue_key(job.queue), 'device_seconds', -number(job.cost))
   return queue_again(job, 0)
 end
