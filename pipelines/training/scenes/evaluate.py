@@ -19,7 +19,7 @@ from pipelines.training.scenes.exam import examine
 from pipelines.training.scenes.judge import look, matches, obeys
 from pipelines.training.scenes.sampling import random_scene
 
-STEPS, GUIDANCE = 20, 3.0  # what the model card recommends
+STEPS, GUIDANCE = 20, 4.0  # what the model card recommends
 BATCH = 50  # pictures at a time
 SEED = 2_000_000  # of the first picture; training's noise has no seed in common with it
 

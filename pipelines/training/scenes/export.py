@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -36,11 +37,26 @@ def export(store: Store, folder: Path) -> None:
     reader = train_text.trained_encoder(store, tokenizer)
     pipeline = train_denoiser.assemble(unet, reader, tokenizer, train_denoiser.trained_autoencoder(store))
     pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    _tidy(folder)
     (folder / "recipe.json").write_text(json.dumps(recipe(state), indent=1) + "\n")
     (folder / "training_log.jsonl").write_text(short_log(store))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > LARGEST:
         raise ValueError(f"{folder} takes {size:,} bytes; a house model may take {LARGEST:,}.")
+
+
+def _tidy(folder: Path) -> None:
+    """Mends what the libraries save: a plain load gives float32 in every part, and no needless warning."""
+    _edit(folder / "text_encoder" / "config.json", lambda config: config.update(dtype="float32"))
+    _edit(folder / "vae" / "config.json", lambda config: config.pop("block_out_channels", None))
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)
+
+
+def _edit(path: Path, change: Callable[[dict], object]) -> None:
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def recipe(state: dict) -> dict:

@@ -164,6 +164,9 @@ def export(store: Store, folder: Path) -> None:
     if training.step == 0:
         raise FileNotFoundError(f"{store.path(CHECKPOINT)} is not there yet: train first.")
     training.model.half().save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["dtype"] = "float32"  # what a plain load computes in; the file itself is float16
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     training.tokenizer.save_pretrained(folder)
     recipe = {
         "scripts": "pipelines/training/tales",
