@@ -68,8 +68,9 @@ class Bench:
 
     def wait(self, seconds: float) -> None:
         """Move the clock on, as if the rescuer had ticked all the while."""
-        self.state.incrby(f"{PREFIX}skew", round(seconds * 1000))
-        self.state.incrby(f"{PREFIX}ticked_at", round(seconds * 1000))
+        skew = self.state.incrby(f"{PREFIX}skew", round(seconds * 1000))
+        real_seconds, micros = self.state.time()
+        self.state.set(f"{PREFIX}ticked_at", real_seconds * 1000 + micros // 1000 + skew)
         assert not self.queue.tick().grace
 
     def told(self, job: Job, after: str | None = None) -> list[Event]:
