@@ -58,6 +58,7 @@ def again(old: Job, new_id: str) -> NewJob:
         start_deadline_seconds=_seconds(old.created_at, old.start_deadline_at),
         deadline_seconds=_seconds(old.created_at, old.deadline_at),
         weight=old.weight,
+        webhook=old.webhook,
     )
 
 

@@ -58,6 +58,7 @@ def read_job(fields: Mapping[str, str]) -> Job:
         start_deadline_at=_number(fields.get("start_deadline_at")),
         deadline_at=_number(fields.get("deadline_at")),
         weight=float(fields["weight"]),
+        webhook=fields.get("webhook") or None,
     )
 
 
@@ -81,7 +82,8 @@ def new_fields(job: NewJob) -> dict[str, str]:
         "max_attempts": str(job.max_attempts),
         "expires_in_seconds": str(job.expires_in_seconds),
     }
-    return fields | ({"retry_of": job.retry_of} if job.retry_of else {})
+    optional = {"retry_of": job.retry_of, "webhook": job.webhook}
+    return fields | {name: value for name, value in optional.items() if value}
 
 
 def dump(value: Any) -> str:

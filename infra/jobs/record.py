@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-SCHEMA = 1
-"""Number of the record's layout. Code of schema N reads and writes records of N and N−1."""
+SCHEMA = 2
+"""Number of the record's layout; 2 added `webhook`. Code of schema N reads and writes records of N and N−1."""
 
 
 class Status(StrEnum):
@@ -199,6 +199,8 @@ class Job:
     """Fails with `deadline_exceeded` when it is not done by then."""
     weight: float
     """Share of the owner: with 2.0 it is charged half, so gets twice as much as one with 1.0."""
+    webhook: str | None = None
+    """Who is told when it is over: the id of a webhook endpoint (`we_…`) or a URL."""
 
     @property
     def alone(self) -> bool:
@@ -230,6 +232,7 @@ class NewJob:
     deadline_seconds: float | None = None
     """From now until it must be done."""
     weight: float = 1.0
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ EVENTS_MAX = 10_000
 TICK_BATCH = 500
 """Entries of each sort that one tick handles, so that it stays a matter of milliseconds."""
 
+TICK_HOOKED = 200
+"""Jobs with a webhook that one tick checks for an untold end."""
+
 CONFIRM_MS = 700
 """How long one WAITAOF may take: less than the second after which the client gives a reply up."""
 
@@ -133,5 +136,6 @@ def _config(limits: Limits) -> dict[str, Any]:
         "events_keep_ms": limits.events_keep_seconds * 1000,
         "events_max": EVENTS_MAX,
         "tick_batch": TICK_BATCH,
+        "tick_hooked": TICK_HOOKED,
         "faults": {name: dump_error(fault) for name, fault in FAULTS.items()},
     }

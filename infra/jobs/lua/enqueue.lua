@@ -52,6 +52,7 @@ local function write(new)
   redis.call('ZADD', P .. 'jobs:' .. A.owner, sequence, new.id)
   redis.call('ZADD', P .. 'live:' .. A.owner, sequence, new.id)
   redis.call('SADD', P .. 'queues', new.fields.queue)
+  if new.fields.webhook then redis.call('SADD', P .. 'hooked', new.id) end
   return load_job(new.id)
 end
 

@@ -71,8 +71,24 @@ local function drop_workers()
   return gone
 end
 
+-- Webhook jobs that code of schema 1 has ended: some are looked at each time, the next ones the next time.
+local function tell_untold()
+  local cursor = redis.call('GET', P .. 'hooked:cursor') or '0'
+  local next_cursor, ids = unpack(redis.call('SSCAN', P .. 'hooked', cursor, 'COUNT', C.tick_hooked))
+  redis.call('SET', P .. 'hooked:cursor', next_cursor)
+  for _, id in ipairs(ids) do
+    local job = load_job(id)
+    if not job then
+      redis.call('SREM', P .. 'hooked', id)
+    elseif job.place == '' then
+      tell(job)
+    end
+  end
+end
+
 if needs_grace() then
   renew_all()
   return answer('grace')
 end
+tell_untold()
 return answer('ok', {rescue(), ready_due(), enforce_deadlines(), drop_workers()})

@@ -6,7 +6,7 @@ import pytest
 
 from infra.errors import IdempotencyMismatch, JobGone, JobNotFound, OwnerLimit, SystemFull
 from infra.jobs.answers import Beat, Committed, Filters, OwnerUsage, Requeued
-from infra.jobs.record import Idempotency, Job, JobError, Outcome, Priority, Status
+from infra.jobs.record import SCHEMA, Idempotency, Job, JobError, Outcome, Priority, Status
 from tests.unit.jobs.conftest import CARD, Bench
 
 KEY = Idempotency("key", "print")
@@ -34,7 +34,7 @@ def test_a_job_is_stored_as_it_was_given(bench: Bench) -> None:
     seen = bench.queue.get(job.id, "ann")
     assert seen == job
     assert (seen.inputs, seen.metadata, seen.priority, seen.cost) == (inputs, {"a": [1]}, Priority.HIGH, 0.1)
-    assert (seen.status, seen.version, seen.schema, seen.attempts) == (Status.QUEUED, 1, 1, ())
+    assert (seen.status, seen.version, seen.schema, seen.attempts) == (Status.QUEUED, 1, SCHEMA, ())
 
 
 def test_nobody_sees_another_owners_job(bench: Bench) -> None:

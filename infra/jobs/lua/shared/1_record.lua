@@ -30,8 +30,8 @@ local function events_key(id) return P .. 'ev:' .. id end
 local FIELDS = {
   'id', 'owner', 'queue', 'kind', 'model', 'status', 'place', 'version', 'score', 'cost', 'weight', 'attempt_count',
   'attempt_id', 'progress', 'waits_on', 'passed', 'fails', 'crashes', 'losses', 'max_attempts', 'started_at',
-  'expires_in_seconds', 'start_deadline_at', 'deadline_at', 'cancel_requested_at', 'delete_requested_at',
-  'timed_out_at', 'emit_id',
+  'finished_at', 'expires_in_seconds', 'expires_at', 'start_deadline_at', 'deadline_at', 'cancel_requested_at',
+  'delete_requested_at', 'timed_out_at', 'emit_id', 'webhook',
 }
 
 -- What transitions need of a record, all as text; nil when there is none.

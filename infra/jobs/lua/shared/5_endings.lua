@@ -14,6 +14,22 @@ local function end_attempt(job, outcome, error_text)
   save(job, {[field] = cjson.encode(attempt)})
 end
 
+local function message_id(job_id) return 'msg_' .. string.sub(job_id, 5) end
+local function outbox_key(id) return P .. 'outbox:' .. id end
+
+-- Put what became of a final job into the outbox, for its webhook. Said again: nothing more. `hooked` has the jobs
+-- that are still to be told of: code of schema 1 ends jobs without telling, and tick makes up for it.
+local function tell(job)
+  redis.call('SREM', P .. 'hooked', job.id)
+  if job.webhook == '' or job.delete_requested_at ~= '' then return end
+  local id = message_id(job.id)
+  if redis.call('EXISTS', outbox_key(id)) == 1 then return end
+  redis.call('HSET', outbox_key(id), 'id', id, 'owner', job.owner, 'job', job.id, 'type', 'job.' .. job.status,
+             'status', job.status, 'kind', job.kind, 'model', job.model, 'version', job.version,
+             'at', job.finished_at, 'expires_at', job.expires_at, 'webhook', job.webhook, 'attempts', 0)
+  redis.call('ZADD', P .. 'outbox', now, id)
+end
+
 local function close_job(job, status, error_text)
   move(job, '')
   save(job, {status = status, error = error_text or '', finished_at = now, not_before = '',
@@ -25,6 +41,7 @@ local function close_job(job, status, error_text)
   redis.call('ZREM', P .. 'live:' .. job.owner, job.id)
   redis.call('ZADD', P .. 'expiring', job.delete_requested_at ~= '' and now or job.expires_at, job.id)
   redis.call('HINCRBY', queue_key(job.queue), status, 1)
+  tell(job)
 end
 
 -- The error of a job that waited for this one; none when this one was cancelled.
