@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 SCHEMA = 2
-"""Number of the record's layout; 2 added `webhook`. Code of schema N reads and writes records of N and N−1."""
+"""Number of the record's layout; 2 added `webhook`. Code of schema N reads and writes N and N−1."""
 
 
 class Status(StrEnum):

@@ -114,7 +114,6 @@ def test_tick_tells_what_older_code_left_untold(bench: Bench) -> None:
     assert hooked(bench) == {running.id}
 
 
-@pytest.mark.parametrize("others", [1000])
 def test_tick_comes_to_every_hooked_job(bench: Bench) -> None:
     old = bench.start(webhook=HOOK)
     bench.limited(max_queued_per_owner=2000).queue.enqueue([bench.new(webhook=HOOK) for _ in range(1000)])
