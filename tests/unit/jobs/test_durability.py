@@ -76,12 +76,12 @@ def test_scripts_are_loaded_again_after_a_restart(bench: Bench) -> None:
 
 
 def test_every_script_is_used_and_small() -> None:
-    """Each file in the folder is a call of JobQueue's, and can be read in one go."""
+    """Each file in the folder is run by a module of ours, and can be read in one go."""
     for path in FOLDER.rglob("*.lua"):
         assert len(path.read_text().splitlines()) < 200, path
-    queue_source = (FOLDER.parent / "queue.py").read_text()
+    code = "\n".join(path.read_text() for path in FOLDER.parents[1].rglob("*.py"))
     for path in FOLDER.glob("*.lua"):
-        assert f'"{path.stem}"' in queue_source, path
+        assert f'"{path.stem}"' in code, path
         assert source(path.stem).startswith("-- Put before every script")
 
 

@@ -94,6 +94,13 @@ local function fail(job, error_text)
   return 'failed'
 end
 
+-- Between three and five quarters of it: jobs that failed together do not all come back together. The attempt's id
+-- decides, so that the script said again does the same again.
+local function jittered(pause_ms, attempt_id)
+  local fraction = tonumber(string.sub(redis.sha1hex(attempt_id), 1, 8), 16) / 2^32
+  return math.floor(pause_ms * (0.75 + fraction / 2))
+end
+
 -- The first accident is taken for bad luck, the next ones wait, so that a poisonous job cannot occupy all workers.
 local ACCIDENT_DELAY_MS = 5000
 
@@ -101,14 +108,14 @@ local function after_accident(job, counter, limit, kind)
   local times = number(job[counter]) + 1
   save(job, {[counter] = times})
   if times >= limit then return fail(job, fault(kind, 'This happened ' .. times .. ' times.')) end
-  return queue_again(job, times > 1 and ACCIDENT_DELAY_MS or 0)
+  return queue_again(job, times > 1 and jittered(ACCIDENT_DELAY_MS, job.attempt_id) or 0)
 end
 
 local function after_failure(job, error_text, retryable, delay_ms)
   local times = number(job.fails) + 1
   save(job, {fails = times})
   if not retryable or times >= number(job.max_attempts) then return fail(job, error_text) end
-  return queue_again(job, delay_ms or math.min(60, 2 ^ (times - 1)) * 1000)
+  return queue_again(job, delay_ms or jittered(math.min(60, 2 ^ (times - 1)) * 1000, job.attempt_id))
 end
 
 local function after_release(job)
