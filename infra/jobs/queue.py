@@ -305,7 +305,8 @@ class JobQueue:
     ) -> Requeued:
         """End the attempt without a result; the rules of `Outcome` decide whether the job runs again.
 
-        `delay_seconds` replaces the pause before a failed job is tried again (1, 2, 4 … 60 s, give or take a quarter).
+        `delay_seconds` replaces the pause before a failed job is tried again (1, 2, 4 … 60 s, a quarter
+        more or less).
         """
         if outcome is Outcome.SUCCEEDED or (outcome is Outcome.FAILED and error is None):
             raise ValueError("a result is committed, not requeued; a failed attempt needs its error")

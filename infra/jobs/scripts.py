@@ -14,7 +14,7 @@ from infra.connections import Durability, translate
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits
 from infra.jobs.codec import dump, dump_error
-from infra.jobs.record import FAULTS
+from infra.jobs.record import FAULTS, SCHEMA
 
 PREFIX = "atl:{g0}:"
 """Before every key of the jobs. The braces are a cluster's hash tag: scripts need all keys on one node."""
@@ -125,6 +125,7 @@ def _is_confirmed(confirmation: list[int] | redis.RedisError) -> bool:
 def _config(limits: Limits) -> dict[str, Any]:
     lease_ms = round(limits.lease_seconds * 1000)
     return {
+        "schema": SCHEMA,
         "lease_ms": lease_ms,
         "gap_ms": lease_ms * 2 // 3,
         "max_queued_per_owner": limits.max_queued_per_owner,

@@ -3,6 +3,7 @@
 
 local WARM_LEAD = 30    -- device-seconds that an owner may get ahead because its model is loaded
 local WARM_PASSES = 8   -- times that one job may be passed over by jobs whose model is loaded
+local NEWER_MOST = 20   -- records of newer code that one look goes past, in a line and among owners
 
 local worker = A.worker
 
@@ -14,26 +15,37 @@ end
 
 local able, warm = set_of(worker.models), set_of(worker.warm)
 
--- The least served owner with a ready job of this model; those at their running limit are set aside.
-local function first_owner(queue, model)
-  while true do
-    local first = redis.call('ZRANGE', owners_key(queue, model), 0, 0, 'WITHSCORES')
-    if not first[1] then return nil end
-    if not at_limit(first[1]) then return first[1], tonumber(first[2]) end
-    block_owner(queue, first[1])
+-- The first job of a line that this code knows how to run. During an upgrade newer records wait for newer workers.
+local function head_of(queue, owner, model)
+  for place = 0, NEWER_MOST do
+    local head = redis.call('ZRANGE', ready_key(queue, owner, model), place, place, 'WITHSCORES')
+    if not head[1] then return nil end
+    if number(redis.call('HGET', job_key(head[1]), 'schema')) <= C.schema then return head[1], tonumber(head[2]) end
   end
 end
 
--- The best job of each model that this worker can run: {id, model, owner's virtual time, score}.
+-- The best job of this model, {id, model, owner's virtual time, score}: of the least served owner that has one. Owners
+-- at their running limit are set aside.
+local function first_job(queue, model)
+  local passed = 0
+  while passed <= NEWER_MOST do
+    local first = redis.call('ZRANGE', owners_key(queue, model), passed, passed, 'WITHSCORES')
+    if not first[1] then return nil end
+    if at_limit(first[1]) then
+      block_owner(queue, first[1])
+    else
+      local id, score = head_of(queue, first[1], model)
+      if id then return {id = id, model = model, at = tonumber(first[2]), score = score} end
+      passed = passed + 1
+    end
+  end
+end
+
+-- The best job of each model that this worker can run.
 local function candidates(queue)
   local found = {}
   for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
-    local owner, at = nil, nil
-    if able[model] then owner, at = first_owner(queue, model) end
-    if owner then
-      local head = redis.call('ZRANGE', ready_key(queue, owner, model), 0, 0, 'WITHSCORES')
-      found[#found + 1] = {id = head[1], model = model, at = at, score = tonumber(head[2])}
-    end
+    if able[model] then found[#found + 1] = first_job(queue, model) end
   end
   return found
 end
@@ -81,9 +93,8 @@ end
 local function pass_on(queue)
   if redis.call('EXISTS', park_key(queue)) == 0 then return end
   for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
-    local owner = first_owner(queue, model)
-    local head = owner and redis.call('ZRANGE', ready_key(queue, owner, model), 0, 0)[1]
-    if head and ring({id = head, queue = queue, model = model}) then return end
+    local job = first_job(queue, model)
+    if job and ring({id = job.id, queue = queue, model = model}) then return end
   end
 end
 
