@@ -11,7 +11,7 @@ from api.auth import authenticate
 from api.deadline import answered_in_time
 from api.problems import Problem
 from api.requests_log import begin, finish
-from api.routes import JOB_ID, ROUTES, Route
+from api.routes import ENDPOINT_ID, JOB_ID, ROUTES, Route
 from api.services import EXTENSION, build_services
 from api.translation import problem_response, to_problem
 from infra.settings import Settings, load_settings
@@ -23,6 +23,9 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+ID_PATTERNS = {"job_id": (JOB_ID, "job_not_found"), "endpoint_id": (ENDPOINT_ID, "endpoint_not_found")}
+"""By variable of a path: what an id looks like, and the problem when it does not."""
 
 
 def build_app(settings: Settings | None = None) -> Flask:
@@ -48,8 +51,9 @@ def _guarded(route: Route) -> Callable[..., AnyResponse]:
     def guarded(**variables: str) -> AnyResponse:
         if route.auth == "key":
             g.owner = authenticate()
-        if "job_id" in variables and not re.fullmatch(JOB_ID, variables["job_id"]):
-            raise Problem("job_not_found")
+        for name, (pattern, slug) in ID_PATTERNS.items():
+            if name in variables and not re.fullmatch(pattern, variables[name]):
+                raise Problem(slug)
         return view(**variables)
 
     def in_time(**variables: str) -> AnyResponse:

@@ -111,6 +111,7 @@ class JobBody(BaseModel):
     artifacts: list[ArtifactBody] = Field(description="Filled once the job has succeeded.")
     error: ErrorBody | None = None
     retry_of: str | None = None
+    webhook: str | None = Field(None, description="Who is told when it is over: an endpoint's id or a URL.")
     cancel_requested_at: str | None = Field(None, json_schema_extra=TIME)
     not_before: str | None = Field(
         None, description="Not tried again before this time.", json_schema_extra=TIME
@@ -247,7 +248,7 @@ def job_body(job: Job, *, position: int | None = None, live: Mapping[str, Any] |
     """The job as clients see it; `live` is progress that is fresher than the record's."""
     path = job_path(job.id)
     progress = (live or job.progress) if job.status is Status.RUNNING else None
-    return _without_nothing(
+    return without_nothing(
         {
             "id": job.id,
             "kind": job.kind,
@@ -258,18 +259,19 @@ def job_body(job: Job, *, position: int | None = None, live: Mapping[str, Any] |
             "inputs": job.inputs,
             "metadata": job.metadata,
             "progress": progress_body(progress) if progress else None,
-            "queue": _without_nothing({"position": position}) if job.status is Status.QUEUED else None,
+            "queue": without_nothing({"position": position}) if job.status is Status.QUEUED else None,
             "waits_for": list(job.waits_for) or None,
             "attempts": [attempt_body(attempt) for attempt in job.attempts],
             "artifacts": [artifact_body(job.id, artifact) for artifact in job.artifacts],
             "error": error_body(job.error) if job.error else None,
             "retry_of": job.retry_of,
-            "cancel_requested_at": _maybe_time(job.cancel_requested_at),
-            "not_before": _maybe_time(job.not_before) if job.status is Status.QUEUED else None,
+            "webhook": job.webhook,
+            "cancel_requested_at": maybe_time(job.cancel_requested_at),
+            "not_before": maybe_time(job.not_before) if job.status is Status.QUEUED else None,
             "created_at": timestamp(job.created_at),
-            "started_at": _maybe_time(job.started_at),
-            "finished_at": _maybe_time(job.finished_at),
-            "expires_at": _maybe_time(job.expires_at),
+            "started_at": maybe_time(job.started_at),
+            "finished_at": maybe_time(job.finished_at),
+            "expires_at": maybe_time(job.expires_at),
             "urls": {"self": path, "cancel": f"{path}/cancel", "events": f"{path}/events"},
         }
     )
@@ -281,14 +283,14 @@ def progress_body(progress: Mapping[str, Any]) -> Json:
 
 
 def attempt_body(attempt: Attempt) -> Json:
-    return _without_nothing(
+    return without_nothing(
         {
             "id": attempt.id,
             "number": attempt.number,
             "worker": attempt.worker,
             "device": attempt.device,
             "started_at": timestamp(attempt.started_at),
-            "ended_at": _maybe_time(attempt.ended_at),
+            "ended_at": maybe_time(attempt.ended_at),
             "outcome": attempt.outcome.value if attempt.outcome else None,
             "error": error_body(attempt.error) if attempt.error else None,
         }
@@ -297,7 +299,7 @@ def attempt_body(attempt: Attempt) -> Json:
 
 def artifact_body(job_id: str, artifact: Artifact) -> Json:
     known = {name: getattr(artifact, name) for name in ArtifactBody.model_fields if name != "url"}
-    return _without_nothing(known) | {"url": f"{job_path(job_id)}/artifacts/{artifact.name}"}
+    return without_nothing(known) | {"url": f"{job_path(job_id)}/artifacts/{artifact.name}"}
 
 
 def error_body(error: JobError) -> Json:
@@ -311,7 +313,7 @@ def upload_body(upload: Upload) -> Json:
 
 
 def model_body(model: Model, workers: Sequence[WorkerInfo]) -> Json:
-    return _without_nothing(
+    return without_nothing(
         {
             "id": model.name,
             "object": "model",
@@ -335,7 +337,7 @@ def model_body(model: Model, workers: Sequence[WorkerInfo]) -> Json:
 
 
 def kind_body(kind: str, models: list[Model], default: Model | None) -> Json:
-    return _without_nothing(
+    return without_nothing(
         {
             "id": kind,
             "object": "kind",
@@ -367,9 +369,11 @@ def worker_body(worker: WorkerInfo) -> Json:
     }
 
 
-def _maybe_time(milliseconds: int | None) -> str | None:
+def maybe_time(milliseconds: int | None) -> str | None:
+    """The same, for a moment that may not have come."""
     return None if milliseconds is None else timestamp(milliseconds)
 
 
-def _without_nothing(fields: Json) -> Json:
+def without_nothing(fields: Json) -> Json:
+    """Without the fields that are not known."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -40,6 +40,8 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("not_found", 404, "There is nothing at this path", "Look at `/docs` for the calls."),
         ProblemType("job_not_found", 404, "There is no such job", "It never existed, has expired, was deleted, or is somebody else's."),
         ProblemType("artifact_not_found", 404, "The job has no such artifact", "Names are in the job's `artifacts`, once it has succeeded."),
+        ProblemType("endpoint_not_found", 404, "There is no such webhook endpoint", "It never existed, was deleted, or is somebody else's."),
+        ProblemType("message_not_found", 404, "There is no such webhook message", "The job's `deliveries` lists its messages."),
         ProblemType("method_not_allowed", 405, "This path does not take this method", "`Allow` lists those that it takes."),
         ProblemType("request_timeout", 408, "The body came too slowly", "Send it again over a better connection."),
         ProblemType("job_gone", 410, "The job was deleted", "The `Idempotency-Key` belongs to a job that was deleted; use a new key."),

@@ -21,10 +21,21 @@ from api.bodies import (
     WorkerBody,
 )
 from api.submission import MAX_CHAIN, ChainedSubmission, Submission
+from api.webhook_bodies import (
+    DeliveryBody,
+    DeliveryListBody,
+    EndpointBody,
+    EndpointListBody,
+    NewEndpoint,
+    OwnSecretBody,
+    TestBody,
+)
 from infra.jobs.record import Status
 
 Json = dict[str, Any]
 JOB_ID = r"^job_[0-9a-f]{24}$"
+ENDPOINT_ID = r"^we_[0-9a-f]{24}$"
+MESSAGE_ID = r"^msg_[0-9a-f]{24}$"
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,8 @@ def _listed(model: type[BaseModel]) -> Json:
 
 
 ID = Parameter("job_id", "path", "The job's id.", {"type": "string", "pattern": JOB_ID})
+ENDPOINT = Parameter("endpoint_id", "path", "The endpoint's id.", {"type": "string", "pattern": ENDPOINT_ID})
+MESSAGE = Parameter("message_id", "path", "The message's id.", {"type": "string", "pattern": MESSAGE_ID})
 NAME = Parameter("name", "path", "The artifact's name.", {"type": "string", "minLength": 1})
 PREFER = Parameter(
     "Prefer", "header", "`wait=N`: hold the answer until the job is final, at most N (≤ 60) seconds."
@@ -206,6 +219,55 @@ ROUTES: tuple[Route, ...] = (
         ("bad_media", "request_timeout", "too_large", "unsupported_media_type", "owner_limit", "too_many_uploads", "storage_unavailable", "storage_full"),
         (Parameter("filename", "query", "A name for people.", {"type": "string", "minLength": 1, "maxLength": 200}),),
         {"application/octet-stream": BYTES, "image/png": BYTES, "image/jpeg": BYTES, "image/webp": BYTES},
+    ),
+    Route(
+        "GET", "/v1/jobs/{job_id}/deliveries", "webhooks.deliveries", "What became of the messages about a job.",
+        (Reply(200, "The messages.", DeliveryListBody),), ("job_not_found",), (ID,),
+    ),
+    Route(
+        "POST", "/v1/jobs/{job_id}/deliveries/{message_id}/redeliver", "webhooks.redeliver", "Send a message again, now.",
+        (Reply(202, "It is pending.", DeliveryBody),), (*NO_BODY, "job_not_found", "message_not_found"), (ID, MESSAGE),
+    ),
+    Route(
+        "POST", "/v1/webhook-endpoints", "webhooks.create", "Make a webhook endpoint.",
+        (Reply(201, "Made. Its secret is shown this once.", EndpointBody, headers={"Location": "Path of the endpoint."}),),
+        (*JSON_BODY, "owner_limit"), (), {"application/json": {"$ref": "#/components/schemas/NewEndpoint"}}, (NewEndpoint,),
+    ),
+    Route(
+        "GET", "/v1/webhook-endpoints", "webhooks.index", "Your webhook endpoints, oldest first.",
+        (Reply(200, "All of them.", EndpointListBody),),
+    ),
+    Route(
+        "GET", "/v1/webhook-endpoints/{endpoint_id}", "webhooks.show", "One webhook endpoint.",
+        (Reply(200, "The endpoint.", EndpointBody),), ("endpoint_not_found",), (ENDPOINT,),
+    ),
+    Route(
+        "DELETE", "/v1/webhook-endpoints/{endpoint_id}", "webhooks.delete", "Remove a webhook endpoint; pending messages to it fail.",
+        (Reply(204, "Gone."),), (*NO_BODY, "endpoint_not_found"), (ENDPOINT,),
+    ),
+    Route(
+        "POST", "/v1/webhook-endpoints/{endpoint_id}/rotate", "webhooks.rotate", "Give an endpoint a new secret; the old one signs too for 24 h.",
+        (Reply(200, "With the secret, this once.", EndpointBody),), (*NO_BODY, "endpoint_not_found"), (ENDPOINT,),
+    ),
+    Route(
+        "POST", "/v1/webhook-endpoints/{endpoint_id}/enable", "webhooks.enable", "Send to an endpoint again.",
+        (Reply(200, "The endpoint.", EndpointBody),), (*NO_BODY, "endpoint_not_found"), (ENDPOINT,),
+    ),
+    Route(
+        "POST", "/v1/webhook-endpoints/{endpoint_id}/disable", "webhooks.disable", "Send nothing more to an endpoint; pending messages to it fail.",
+        (Reply(200, "The endpoint.", EndpointBody),), (*NO_BODY, "endpoint_not_found"), (ENDPOINT,),
+    ),
+    Route(
+        "POST", "/v1/webhook-endpoints/{endpoint_id}/test", "webhooks.test", "Send a `webhook.test` message now, also to a disabled endpoint.",
+        (Reply(200, "What came of it.", TestBody),), (*NO_BODY, "endpoint_not_found"), (ENDPOINT,),
+    ),
+    Route(
+        "GET", "/v1/webhook-secret", "webhooks.own_secret", "Whether you have a webhook secret, which signs messages to URLs.",
+        (Reply(200, "Whether there is one.", OwnSecretBody),),
+    ),
+    Route(
+        "POST", "/v1/webhook-secret/rotate", "webhooks.rotate_own_secret", "Make your webhook secret, or a new one; the old one signs too for 24 h.",
+        (Reply(200, "With the secret, this once.", OwnSecretBody),), NO_BODY,
     ),
     Route(
         "GET", "/v1/models", "catalog.models", "The models on offer.",

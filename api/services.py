@@ -20,10 +20,15 @@ from infra.jobs.queue import JobQueue
 from infra.jobs.rescuer import Rescuer
 from infra.keys import Keys
 from infra.logs import get_logger
+from infra.outbound import Allow, Outbound
 from infra.settings import Settings
 from infra.storage import open_storage
 from infra.storage.base import Storage
 from infra.uploads import Uploads
+from infra.webhooks.dispatcher import Dispatcher
+from infra.webhooks.endpoints import Endpoints
+from infra.webhooks.outbox import Outbox
+from infra.webhooks.sender import Sender
 from pipelines.catalog import Catalog
 
 EXTENSION = "atelier"
@@ -50,7 +55,12 @@ class Services:
     hub: Hub
     home: HomeCap
     listeners: tuple[EventsListener, LiveListener]
+    webhook_allow: Allow
+    endpoints: Endpoints
+    outbox: Outbox
+    sender: Sender
     rescuer: Rescuer
+    dispatcher: Dispatcher
     collector: Collector
 
     def start(self) -> None:
@@ -58,6 +68,7 @@ class Services:
         for listener in self.listeners:
             listener.start()
         self.rescuer.start()
+        self.dispatcher.start()
         self.collector.start()
         self.home.start()
 
@@ -65,6 +76,7 @@ class Services:
         """Let every watcher go, and end what `start` started."""
         self.hub.close()
         self.rescuer.stop()
+        self.dispatcher.stop()
         self.collector.stop()
         self.home.stop()
         for listener in self.listeners:
@@ -99,6 +111,9 @@ def build_services(settings: Settings) -> Services:
         expires_seconds=settings.upload_expires_seconds,
         owner_bytes=settings.max_stored_upload_bytes_per_owner,
     )
+    webhook_allow = Allow.parse(settings.webhook_allow)
+    endpoints, outbox = Endpoints(state, durability), Outbox(state, durability)
+    sender = Sender(endpoints, Outbound(webhook_allow, timeout_seconds=settings.webhook_timeout_seconds))
     return Services(
         settings=settings,
         durability=durability,
@@ -116,7 +131,12 @@ def build_services(settings: Settings) -> Services:
             EventsListener(connect(settings.state_address, name="atelier-api-events"), hub),
             LiveListener(connect(settings.broker_address, decode=False, name="atelier-api-live"), hub),
         ),
+        webhook_allow=webhook_allow,
+        endpoints=endpoints,
+        outbox=outbox,
+        sender=sender,
         rescuer=Rescuer(queue, settings.tick_seconds),
+        dispatcher=Dispatcher(outbox, sender),
         collector=Collector(queue, uploads, storage),
     )
 

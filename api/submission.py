@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.parsing import parsed, summary
 from api.problems import Fault, Problem
 from api.references import References
 from api.services import services
 from api.strict_json import escape
+from api.webhooks import webhook_fault
 from infra.jobs.record import NewJob, new_job_id
 from pipelines.catalog import Resolved
 from pipelines.errors import InvalidInputs, RequestError
@@ -49,6 +51,13 @@ class Submission(BaseModel):
     expires_in_seconds: int | None = Field(
         None, ge=60, le=12 * MONTH, description="How long the finished job and its artifacts are kept."
     )
+    webhook: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2048,
+        description="Who is told when the job is over: the id of one of your webhook endpoints, or an https"
+        " URL, which is signed with your own webhook secret.",
+    )
 
 
 class ChainedSubmission(Submission):
@@ -81,6 +90,7 @@ def jobs_of(body: Any, owner: str) -> list[NewJob]:
             faults += [(slug, Fault(draft.place + found.pointer, found.detail)) for found in error.problems]
         if isinstance(draft.submission, ChainedSubmission):
             refs[draft.submission.ref] = draft.job_id
+    faults += [("invalid_request", fault) for fault in _webhook_faults(drafts, owner)]
     _raise(faults)
     jobs = [_new_job(draft, owner, references, set(refs.values())) for draft in drafts]
     _raise(("invalid_inputs", fault) for fault in references.faults)
@@ -112,24 +122,7 @@ def _draft(place: str, item: Any, model: type[Submission]) -> Draft:
         raise Problem(
             "invalid_request", "A job is a JSON object.", faults=[Fault(place, "must be an object")]
         )
-    if "webhook" in item:
-        detail = "this version has no webhooks; watch the job's events instead"
-        raise Problem("invalid_request", detail, faults=[Fault(f"{place}/webhook", detail)])
-    try:
-        return Draft(place, model.model_validate(item), new_job_id())
-    except ValidationError as error:
-        faults = [
-            _fault(place, details["loc"], details["type"], details["msg"]) for details in error.errors()
-        ]
-        raise Problem("invalid_request", _summary(faults), faults=faults) from None
-
-
-def _fault(place: str, loc: Sequence[str | int], kind: str, message: str) -> Fault:
-    parts = [part for part in loc if part != "[key]"]
-    if parts and parts[0] == "metadata":
-        parts = parts[:2]  # the rest names the type that was tried, not a place
-    pointer = place + "".join("/" + escape(part) for part in parts)
-    return Fault(pointer, "there is no such field" if kind == "extra_forbidden" else message)
+    return Draft(place, parsed(model, item, place), new_job_id())
 
 
 def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
@@ -166,7 +159,15 @@ def _new_job(draft: Draft, owner: str, references: References, chained: set[str]
         expires_in_seconds=submission.expires_in_seconds or settings.expires_in_seconds,
         start_deadline_seconds=submission.start_deadline_seconds,
         deadline_seconds=submission.deadline_seconds,
+        webhook=submission.webhook,
     )
+
+
+def _webhook_faults(drafts: Sequence[Draft], owner: str) -> list[Fault]:
+    """What is wrong with the webhooks; each one that several jobs name is checked once."""
+    named = [(draft.place, draft.submission.webhook) for draft in drafts if draft.submission.webhook]
+    details = {webhook: webhook_fault(webhook, owner) for webhook in {webhook for _, webhook in named}}
+    return [Fault(f"{place}/webhook", detail) for place, webhook in named if (detail := details[webhook])]
 
 
 def _raise(faults: Iterable[tuple[str, Fault]]) -> None:
@@ -174,9 +175,4 @@ def _raise(faults: Iterable[tuple[str, Fault]]) -> None:
     if found:
         slug = found[0][0]
         only = [fault for _, fault in found]
-        raise Problem(slug, _summary(only), faults=only)
-
-
-def _summary(faults: Sequence[Fault]) -> str:
-    first = f"{faults[0].pointer}: {faults[0].detail}"
-    return first if len(faults) == 1 else f"{first} (and {len(faults) - 1} more)"
+        raise Problem(slug, summary(only), faults=only)

@@ -9,6 +9,8 @@ from api.problems import MEDIA_TYPE, Problem
 from infra import errors
 from infra.logs import get_logger
 from infra.uploads import UploadNotFound
+from infra.webhooks.endpoints import EndpointNotFound
+from infra.webhooks.outbox import MessageNotFound
 from pipelines.errors import RequestError
 
 SLUGS: dict[type[Exception], str] = {
@@ -23,6 +25,8 @@ SLUGS: dict[type[Exception], str] = {
     errors.StateUnavailable: "state_unavailable",
     errors.ObjectNotFound: "artifact_not_found",
     UploadNotFound: "invalid_inputs",
+    EndpointNotFound: "endpoint_not_found",
+    MessageNotFound: "message_not_found",
 }
 TELLING = ("idempotency_mismatch", "job_gone", "owner_limit", "system_full", "invalid_inputs")
 """Slugs whose error message is meant for the caller; the others would tell addresses of servers."""

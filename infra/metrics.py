@@ -63,6 +63,22 @@ LEASES_LOST = Counter("leases_lost_total", "Leases that this worker lost while i
 RESCUES = Counter("rescues_total", "What the rescuer found: lost leases, due jobs, deadlines.", ("what",))
 ENGINE_RESTARTS = Counter("engine_restarts_total", "Engines started again, by the reason.", ("reason",))
 MODELS_WARM = Gauge("models_warm", "Models that engines keep loaded.", ("model",))
+MODELS_SET_ASIDE = Gauge(
+    "models_set_aside", "Models that a worker does not offer now, because they did not load.", ("model",)
+)
+
+# Webhooks
+WEBHOOK_DELIVERIES = Counter(
+    "webhook_deliveries_total",
+    "Attempts to deliver a message, by result: delivered, retried (another follows), failed (the last one).",
+    ("result",),
+)
+WEBHOOK_PENDING = Gauge(
+    "webhook_pending", "Messages that are neither delivered nor given up.", across="livemostrecent"
+)
+WEBHOOK_OLDEST_SECONDS = Gauge(
+    "webhook_oldest_seconds", "How long the oldest due message has waited.", across="livemostrecent"
+)
 
 # Services
 STATE_FAILURES = Counter("state_failures_total", "Calls of the state server that failed or timed out.")

@@ -84,6 +84,15 @@ class Settings(BaseModel):
     max_stored_upload_bytes_per_owner: int = Field(
         GIB, ge=1024, description="Bytes of uploads that one owner may have stored; past it 429."
     )
+    webhook_allow: str = Field(
+        "",
+        description="Receivers of webhooks that may be private, use http and any port, separated by commas:"
+        " a host, `HOST:PORT`, an address or a network such as `10.1.0.0/16`. Empty: only public https on"
+        " port 443.",
+    )
+    webhook_timeout_seconds: float = Field(
+        15.0, gt=0, le=30, description="How long a receiver of webhooks may take to answer."
+    )
     scraper_key: str = Field(
         "",
         repr=False,

@@ -68,6 +68,9 @@ def _set_levels() -> None:
     """Gauges that are known only when somebody looks. Without the state server the last ones stand."""
     metrics.API_WATCHERS.set(services().hub.count)
     with suppress(StateUnavailable):
+        backlog = services().outbox.backlog()
+        metrics.WEBHOOK_PENDING.set(backlog.pending)
+        metrics.WEBHOOK_OLDEST_SECONDS.set(backlog.oldest_due_seconds)
         workers = services().queue.workers()
         idle = sum(worker.parked for worker in workers)
         metrics.WORKERS.set(idle, state="idle")

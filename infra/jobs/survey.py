@@ -18,7 +18,7 @@ def owner_usage(state: redis.Redis, owner: str) -> OwnerUsage:
 def queue_stats(state: redis.Redis) -> tuple[QueueStats, ...]:
     """One after another: each queue's numbers are of one moment, the whole is not."""
     live = workers(state)
-    now = _server_time(state)
+    now = server_time(state)
     names = sorted(cast(set[str], state.smembers(f"{PREFIX}queues")))
     return tuple(_queue_stats(state, name, live, now) for name in names)
 
@@ -83,7 +83,7 @@ def _flag(attempt_id: str, row: Sequence[str | None]) -> Beat:
 
 
 def expired(state: redis.Redis, limit: int) -> list[dict[str, str]]:
-    now = _server_time(state)
+    now = server_time(state)
     ids = cast(list[str], state.zrangebyscore(f"{PREFIX}expiring", "-inf", now, start=0, num=limit))
     pipe = state.pipeline(transaction=False)
     for job_id in ids:
@@ -91,7 +91,7 @@ def expired(state: redis.Redis, limit: int) -> list[dict[str, str]]:
     return [record for record in pipe.execute() if record]
 
 
-def _server_time(state: redis.Redis) -> int:
+def server_time(state: redis.Redis) -> int:
     """Epoch ms by the clock that the scripts go by."""
     seconds, micros = state.time()
     skew = int(state.get(f"{PREFIX}skew") or 0)

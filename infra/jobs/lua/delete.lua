@@ -4,6 +4,7 @@ local job = load_job(A.job_id)
 if not job or job.owner ~= A.owner then return answer('missing') end
 if job.delete_requested_at == '' then
   save(job, {delete_requested_at = now})
+  drop_message(message_id(job.id))
   redis.call('ZREM', P .. 'jobs:' .. job.owner, job.id)
   if job.place == '' then
     redis.call('ZADD', P .. 'expiring', now, job.id)
