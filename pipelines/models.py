@@ -115,6 +115,11 @@ class Model(BaseModel):
         """Whether this machine has the weights, so that a worker on it can serve the model."""
         return bool(_files(self.weights))
 
+    def stamp(self) -> int:
+        """Differs once a file of the weights was added, removed, replaced or written: cheap, unlike a digest."""
+        found = ((name, (self.weights / name).stat()) for name in _files(self.weights))
+        return hash(tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found))
+
     def check_weights(self) -> None:
         """Raise ModelUnavailable unless the folder is here and has the digest that is stated, if one is."""
         if not self.is_here():

@@ -3,7 +3,7 @@
 from infra.errors import StateUnavailable, StorageUnavailable
 from infra.jobs.record import JobError, Outcome
 from infra.logs import get_logger
-from pipelines.errors import PipelineError
+from pipelines.errors import ModelUnavailable, PipelineError
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
 from workers.engine_client import EngineDied, EngineFailure, EngineHung
 from workers.errors import EngineCrashed, EngineSilent, StorageFailed, WorkerBroken, WorkerError
@@ -33,7 +33,7 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
         case EngineHung():
             failure = Failure(Outcome.CRASHED, _job_error(EngineSilent(str(error))))
         case PipelineError() | WorkerError():
-            failure = Failure(Outcome.FAILED, _job_error(error))
+            failure = told_failure(_job_error(error))
         case StorageUnavailable():
             failure = Failure(Outcome.FAILED, _job_error(StorageFailed()))
         case StateUnavailable():
@@ -42,6 +42,14 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
             log.error("A step broke", action="attempt.broken", exc_info=error)
             failure = Failure(Outcome.FAILED, _job_error(WorkerBroken(f"Unexpected {type(error).__name__}.")))
     return failure
+
+
+def told_failure(error: JobError) -> Failure:
+    """The failure for an error that is told to users. A model that this worker cannot load is no fault of the
+    job: it is given back, not counted.
+    """
+    unavailable = error.type == ModelUnavailable.type
+    return Failure(Outcome.RELEASED if unavailable else Outcome.FAILED, error)
 
 
 def _job_error(error: PipelineError | WorkerError) -> JobError:

@@ -15,6 +15,7 @@ from infra.jobs.answers import Committed, Requeued
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job, Outcome, Status
 from infra.logs import about, get_logger
+from pipelines.errors import ModelUnavailable
 from pipelines.kinds import parse_inputs
 from workers import counts
 from workers.attempt import Interrupted, LiveAttempt, Stop
@@ -155,6 +156,8 @@ class Lifecycle:
         failure = attempt.failure
         if failure is None or failure.outcome is Outcome.LOST:
             return
+        if failure.error is not None and failure.error.type == ModelUnavailable.type:
+            self._shelf.set_aside(attempt.job.model, failure.error.detail)
         try:
             self._tell(lambda: tell_deltas(self._queue, attempt))
             answer = self._tell(

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.jobs.record import JobError, Outcome
+from infra.jobs.record import JobError
 from pipelines.media import File
 from workers import counts
-from workers.attempt import Failure, LiveAttempt
+from workers.attempt import LiveAttempt
+from workers.failures import told_failure
 from workers.messages import Message
 
 
@@ -58,7 +59,7 @@ def _done(attempt: LiveAttempt, message: Message) -> None:
 
 
 def _failed(attempt: LiveAttempt, message: Message) -> None:
-    attempt.failure = Failure(Outcome.FAILED, JobError(**message["error"]))
+    attempt.failure = told_failure(JobError(**message["error"]))
 
 
 HANDLERS: dict[str, Callable[[LiveAttempt, Message], None]] = {

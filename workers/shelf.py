@@ -5,11 +5,14 @@ here.
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra.jobs.answers import WorkerCard
 from infra.logs import get_logger
+from infra.metrics import MODELS_SET_ASIDE
 from infra.settings import Settings
 from pipelines.base import family_names
 from pipelines.catalog import BUILT_IN, Catalog
@@ -18,9 +21,22 @@ from pipelines.models import Model
 
 log = get_logger()
 
+ASIDE_SECONDS = 300.0
+"""How long a model that did not load is left alone while its files stay as they are: a mounted folder may be
+back by then."""
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A model that did not load, and until when it is not offered."""
+
+    stamp: int
+    until: float
+
 
 class Shelf:
-    """Follows the catalog's files: a model that is added while the worker runs is served from then on."""
+    """Follows the catalog's files: a model that is added while the worker runs is served from then on. One
+    that does not load is set aside, so that its jobs go to workers that have it whole, or wait."""
 
     def __init__(self, files: Sequence[Path], queues: Sequence[str], on_change: Callable[[], None]) -> None:
         """`on_change` is called when the files have been read, because they are new or have changed."""
@@ -30,15 +46,16 @@ class Shelf:
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] = ()
         self._models: dict[str, Model] = {}
+        self._aside: dict[str, Aside] = {}
 
     def models(self) -> dict[str, Model]:
-        """The models by name, as the files say now."""
+        """The models by name, as the files say now, without those that are set aside."""
         with self._lock:
             if (stamp := self._stamp_now()) != self._stamp:
                 self._stamp = stamp
                 self._models = self._read()
                 self._on_change()
-            return self._models
+            return {name: model for name, model in self._models.items() if not self._is_aside(model)}
 
     def model(self, name: str) -> Model:
         """The model of this name; ModelUnavailable when this worker cannot run it any more."""
@@ -46,6 +63,28 @@ class Shelf:
             return self.models()[name]
         except KeyError:
             raise ModelUnavailable(f"This worker has no model {name} any more.") from None
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """Offer this model no more, until its files change or ASIDE_SECONDS have passed."""
+        with self._lock:
+            if (model := self._models.get(name)) is None:
+                return
+            self._aside[name] = Aside(model.stamp(), time.monotonic() + ASIDE_SECONDS)
+        MODELS_SET_ASIDE.set(1, model=name)
+        log.error(
+            "A model does not load and is set aside", action="model.set_aside", model=name, reason=reason
+        )
+
+    def _is_aside(self, model: Model) -> bool:
+        aside = self._aside.get(model.name)
+        if aside is None:
+            return False
+        if time.monotonic() < aside.until and model.stamp() == aside.stamp:
+            return True
+        del self._aside[model.name]
+        MODELS_SET_ASIDE.set(0, model=model.name)
+        log.info("A model is offered again", action="model.offered_again", model=model.name)
+        return False
 
     def _stamp_now(self) -> tuple[int, ...]:
         return tuple(_modified(file) for file in (BUILT_IN, *self._files))

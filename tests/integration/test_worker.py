@@ -233,11 +233,17 @@ def test_a_damaged_artifact_is_not_used(cluster: Cluster) -> None:
     assert job.error.type == "input_damaged"
 
 
-def test_a_model_that_does_not_load_fails_its_job_only(cluster: Cluster) -> None:
-    job = cluster.wait_for_end(cluster.submit("x", "test/fake-broken-load"))
-    assert job.error is not None
-    assert job.error.type == "model_unavailable"
+def test_a_model_that_does_not_load_costs_its_jobs_nothing(cluster: Cluster) -> None:
+    # When
+    job = cluster.submit("x", "test/fake-broken-load")
+    # Then the job is given back with the reason, and waits; this worker serves its other models
+    job = cluster.wait_until(job, lambda found: found.attempts and found.attempts[0].outcome)
+    assert (job.status, outcomes(job), job.fails) == (Status.QUEUED, [Outcome.RELEASED], 0)
+    assert job.attempts[0].error is not None
+    assert job.attempts[0].error.type == "model_unavailable"
     assert cluster.wait_for_end(cluster.submit("a star")).status is Status.SUCCEEDED
+    assert outcomes(cluster.job(job.id)) == [Outcome.RELEASED]
+    cluster.queue.cancel(job.id, OWNER)
 
 
 def test_a_job_of_a_model_that_is_not_here_waits(cluster: Cluster) -> None:

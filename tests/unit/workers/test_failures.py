@@ -23,7 +23,7 @@ def attempt(tmp_path: Path) -> LiveAttempt:
     [
         (EngineDied("signal SIGSEGV"), Outcome.CRASHED, "engine_crashed", True),
         (EngineHung("120 s"), Outcome.CRASHED, "engine_hung", True),
-        (ModelUnavailable("not here"), Outcome.FAILED, "model_unavailable", False),
+        (ModelUnavailable("not here"), Outcome.RELEASED, "model_unavailable", False),
         (InputDamaged("not as stated"), Outcome.FAILED, "input_damaged", True),
         (StorageUnavailable("host 10.0.0.1"), Outcome.FAILED, "storage_failed", True),
         (ZeroDivisionError("secret"), Outcome.FAILED, "worker_broken", True),
