@@ -1,0 +1,51 @@
+"""`keys create|list|revoke`: API keys."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import redis
+
+from infra.admin.command import NOT_FOUND, OK, Commands, finish, show, time_text
+from infra.keys import Key, Keys
+from infra.settings import Settings
+
+
+def add_commands(commands: Commands) -> None:
+    keys = commands.add_parser("keys", help="API keys").add_subparsers(required=True, metavar="COMMAND")
+    create = keys.add_parser("create", help="make a key and print it, this once")
+    create.add_argument("owner", nargs="?", default="local", help="whose jobs the key may see")
+    create.add_argument("--name", default="", help="what the key is for")
+    finish(create, _create)
+    finish(keys.add_parser("list", help="the keys that are good"), _list)
+    revoke = keys.add_parser("revoke", help="make a key worthless, at once")
+    revoke.add_argument("id", help="the key's id, as `list` shows it")
+    finish(revoke, _revoke)
+
+
+def _create(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
+    key, text = Keys(state).create(given.owner, given.name)
+    show(given, {**_shown(key), "key": text}, f"{text}\nKeep it: it is not shown again.")
+    return OK
+
+
+def _list(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
+    keys = [_shown(key) for key in Keys(state).list()]
+    lines = [
+        f"{key['id']}  {key['owner']}  used: {key['last_used'] or 'never'}  {key['name']}" for key in keys
+    ]
+    show(given, keys, "\n".join(lines) or "There are no keys: only this machine may use the API.")
+    return OK
+
+
+def _revoke(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
+    if not Keys(state).revoke(given.id):
+        print(f"error: there is no key {given.id}", file=sys.stderr)
+        return NOT_FOUND
+    show(given, {"id": given.id, "revoked": True}, f"Revoked {given.id}.")
+    return OK
+
+
+def _shown(key: Key) -> dict[str, Any]:
+    return {**asdict(key), "created_at": time_text(key.created_at), "last_used": time_text(key.last_used)}
