@@ -116,7 +116,7 @@ class Model(BaseModel):
         return bool(_files(self.weights))
 
     def stamp(self) -> int:
-        """Differs once a file of the weights was added, removed, replaced or written: cheap, unlike a digest."""
+        """Differs once a file of the weights was added, removed or written: cheap, unlike a digest."""
         found = ((name, (self.weights / name).stat()) for name in _files(self.weights))
         return hash(tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found))
 

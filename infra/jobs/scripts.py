@@ -36,20 +36,30 @@ CONFIRM_MS = 700
 CONFIRM_TRIES = 2
 """An everysec server may need more than a second; two waits still answer within the API's 3 s."""
 
+TAKES_MORE_IN = frozenset({"enqueue", "hook_create"})
+"""Scripts that a server refuses once its memory is full. All others may go a little beyond `maxmemory`, so that
+what was accepted can still run, be committed, cancelled and removed."""
+
+FLAGS = "#!lua flags=allow-oom\n"
+"""Before a script that may do so; servers before Redis 7 do not know such a line, and refuse every write."""
+
+FLAGS_SINCE = 7
+
 Answer = tuple[str, Any, list[list[str]]]
 """What every script answers: a word, a value, and (queue, job id) pairs to ring for."""
 
 
 @cache
-def source(name: str) -> str:
-    """The text of one script with all that is shared before it."""
+def source(name: str, flags: bool) -> str:
+    """The text of one script with all that is shared before it; `flags`: for a server that knows them."""
     shared = sorted(FOLDER.glob("shared/*.lua"))
-    return "\n".join(path.read_text() for path in [*shared, FOLDER / f"{name}.lua"])
+    text = "\n".join(path.read_text() for path in [*shared, FOLDER / f"{name}.lua"])
+    return FLAGS + text if flags and name not in TAKES_MORE_IN else text
 
 
 @cache
-def digest(name: str) -> str:
-    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+def digest(name: str, flags: bool) -> str:
+    return hashlib.sha1(source(name, flags).encode(), usedforsecurity=False).hexdigest()
 
 
 class Scripts:
@@ -59,6 +69,7 @@ class Scripts:
         self._state = state
         self._config = dump(_config(limits))
         self._confirms = durability == "waitaof"
+        self._knows_flags: bool | None = None  # not asked yet
 
     @translate()
     def run(self, name: str, **arguments: Any) -> Answer:
@@ -106,14 +117,22 @@ class Scripts:
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, int, str, str, str]:
         given = {key: value for key, value in arguments.items() if value is not None}
-        return digest(name), 1, PREFIX, self._config, json.dumps(given, allow_nan=False)
+        return digest(name, self._flags()), 1, PREFIX, self._config, json.dumps(given, allow_nan=False)
+
+    def _flags(self) -> bool:
+        """Whether the server knows flags; asked once, and again when it has forgotten our scripts."""
+        if self._knows_flags is None:
+            version = self._state.info("server")["redis_version"]
+            self._knows_flags = int(version.split(".")[0]) >= FLAGS_SINCE
+        return self._knows_flags
 
     def _reloading(self, name: str, run: Any) -> list[Answer]:
         """Run; when the server does not know the script (it was restarted), load it and run again."""
         try:
             return cast(list[Answer], run())
         except NoScriptError:
-            self._state.script_load(source(name))
+            self._knows_flags = None
+            self._state.script_load(source(name, self._flags()))
             return cast(list[Answer], run())
 
 
