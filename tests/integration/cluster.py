@@ -28,6 +28,7 @@ from pipelines.catalog import Catalog
 from tests.servers import StateServer, wait_for
 
 TESTS = Path(__file__).parents[1]
+ROOT = TESTS.parent
 FAKE_FAMILY = TESTS / "fake_family"
 FAKE_CATALOG = FAKE_FAMILY / "catalog.toml"
 OWNER = "local"
@@ -36,19 +37,28 @@ END_SECONDS = 20.0
 
 
 class WorkerProcess:
-    """`python -m workers` with a cluster's settings, in a process of its own. Its log goes to a file."""
+    """`python -m workers` with a cluster's settings, in a process of its own. Its log goes to a file.
 
-    def __init__(self, settings: Settings, log: Path, arguments: Iterable[str] = ("--device", "cpu")) -> None:
+    `root` is where the code is that it runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Path,
+        arguments: Iterable[str] = ("--device", "cpu"),
+        root: Path = ROOT,
+    ) -> None:
         self.log = log
         environ = {
             **os.environ,
             **settings.environ(),
-            "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{FAKE_FAMILY}",
+            "PYTHONPATH": f"{root}{os.pathsep}{root / FAKE_FAMILY.relative_to(ROOT)}",
         }
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "error", "-m", "workers", *arguments],
-                stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environ,
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environ, cwd=root,
             )  # fmt: skip
 
     @property

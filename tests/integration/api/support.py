@@ -36,6 +36,8 @@ class ApiServer:
     settings: Settings
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+    root: Path = ROOT
+    """Where the code is that it runs."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,7 +55,7 @@ class ApiServer:
                 env=os.environ | self.settings.environ() | self.environ,
                 stdout=log,
                 stderr=log,
-                cwd=ROOT,
+                cwd=self.root,
             )
         wait_for(self._serves, 30, f"the API, logging to {self.folder}/api.log,")
         return self

@@ -184,3 +184,12 @@ def test_a_closed_engine_ends(engine: Engine) -> None:
     pid = engine.ensure().pid
     engine.close()
     assert not psutil.pid_exists(pid)
+
+
+def test_an_engine_of_another_release_is_refused_before_it_has_work(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files under a running worker were replaced; the work loop breaks on it, and the worker ends."""
+    monkeypatch.setattr("workers.messages.SCHEMA", 2)
+    with pytest.raises(ValueError, match="worker and engine differ"):
+        engine.ensure()

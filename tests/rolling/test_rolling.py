@@ -1,0 +1,102 @@
+"""A rolling upgrade: the API and the workers of the release before run beside ours, on one state server."""
+
+from hashlib import sha256
+from typing import Any
+
+import httpx
+
+from infra.jobs.record import SCHEMA, Job, Outcome, Status
+from tests.integration.api.support import Json, submitted, text_to_image
+from tests.integration.cluster import outcomes
+from tests.rolling.conftest import Deployment, Receiver
+from tests.servers import wait_for
+
+
+def key(name: str) -> dict[str, Any]:
+    return {"headers": {"Idempotency-Key": name}}
+
+
+def ended(deployment: Deployment, jobs: list[Json]) -> list[Job]:
+    return [deployment.cluster.wait_for_end(deployment.cluster.job(job["id"]), seconds=60) for job in jobs]
+
+
+def check_result(client: httpx.Client, job: Job) -> None:
+    """It succeeded once, and its files are what its record says."""
+    assert (job.status, outcomes(job).count(Outcome.SUCCEEDED)) == (Status.SUCCEEDED, 1), job
+    assert (job.fails, job.crashes, job.losses) == (0, 0, 0), job
+    for artifact in job.artifacts:
+        data = client.get(f"/v1/jobs/{job.id}/artifacts/{artifact.name}").content
+        assert sha256(data).hexdigest() == artifact.sha256
+
+
+def test_two_releases_work_side_by_side(deployment: Deployment) -> None:
+    # Given the release before, at work; the API is renewed first
+    old_api = deployment.start_api(deployment.old)
+    old_worker = deployment.start_worker(deployment.old)
+    new_api = deployment.start_api(deployment.new)
+    with old_api.client() as old, new_api.client() as new:
+        # When an old worker does jobs of both APIs
+        by_both = [submitted(client, text_to_image("steps=2")) for client in (old, new) for _ in range(2)]
+        for job in ended(deployment, by_both):
+            check_result(new, job)
+            check_result(old, job)
+        assert {deployment.cluster.job(job["id"]).schema for job in by_both} == {1, SCHEMA}
+
+        # and a new one comes, and the old one is drained in the midst of a job
+        interrupted = submitted(old, text_to_image("steps=60 sleep=0.1"))
+        started = deployment.cluster.wait_until(
+            deployment.cluster.job(interrupted["id"]), lambda found: found.progress
+        )
+        deployment.start_worker(deployment.new)
+        old_worker.terminate()
+        more = [submitted(client, text_to_image("steps=2")) for client in (new, old, new, old)]
+        assert old_worker.wait() == 0
+
+        # Then both APIs know a request by its key, whichever had it first
+        for first, second in ((old, new), (new, old)):
+            body = text_to_image("steps=1")
+            name = f"from-{first.base_url.port}"
+            one = submitted(first, body, **key(name))
+            again = second.post("/v1/jobs", json=body, **key(name))
+            assert (again.status_code, again.json()["id"]) == (202, one["id"])
+            assert again.headers["Idempotency-Replayed"] == "true"
+            more.append(one)
+
+        # and nothing is lost, nothing done twice, and no attempt counted against a job
+        for job in ended(deployment, more):
+            check_result(new, job)
+        (moved,) = ended(deployment, [interrupted])
+        check_result(new, moved)
+        assert outcomes(moved) == [Outcome.RELEASED, Outcome.SUCCEEDED]
+        assert moved.attempts[0].worker == deployment.worker_of(started) != deployment.worker_of(moved)
+
+        # and the old API ends, and all goes on
+        assert old_api.terminate() == 0
+        check_result(new, ended(deployment, [submitted(new, text_to_image("steps=1"))])[0])
+
+
+def test_webhooks_of_jobs_that_an_old_worker_has_done_are_told(
+    deployment: Deployment, receiver: Receiver
+) -> None:
+    """Code of release 1 knows no webhooks: our tick finds what it left untold."""
+    # Given the new API beside an old worker, and an old API whose tick tells nobody
+    deployment.start_api(deployment.old)
+    deployment.start_worker(deployment.old)
+    with deployment.start_api(deployment.new).client() as client:
+        client.post("/v1/webhook-secret/rotate", json={})
+        # When jobs with a webhook succeed, fail and are cancelled there
+        prompts = ("steps=1", "fail=fatal", "steps=1", "sleep=0.2 steps=100")
+        jobs = [submitted(client, text_to_image(prompt) | {"webhook": receiver.url}) for prompt in prompts]
+        last = deployment.cluster.job(jobs[-1]["id"])
+        deployment.cluster.wait_for_status(last, Status.RUNNING)
+        client.post(f"/v1/jobs/{last.id}/cancel")
+        found = ended(deployment, jobs)
+        # Then each is told, once
+        wait_for(lambda: len(receiver.told) >= len(jobs), 30, "a message for each job")
+        deployment.start_worker(deployment.new)
+        (also,) = ended(deployment, [submitted(client, text_to_image("steps=1") | {"webhook": receiver.url})])
+        wait_for(lambda: len(receiver.told) > len(jobs), 30, "a message for the last job")
+    told = [(body["data"]["id"], body["type"]) for _, body in receiver.told]
+    assert sorted(told) == sorted((job.id, f"job.{job.status.value}") for job in [*found, also])
+    assert len({message_id for message_id, _ in receiver.told}) == len(told)
+    assert [job.status.value for job in found] == ["succeeded", "failed", "succeeded", "cancelled"]
