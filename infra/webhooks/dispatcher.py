@@ -9,7 +9,7 @@ from infra.metrics import WEBHOOK_DELIVERIES
 from infra.webhooks.endpoints import DisabledBecause
 from infra.webhooks.messages import DeliveryState, Message
 from infra.webhooks.outbox import FLIGHT_SECONDS, Outbox, Outcome
-from infra.webhooks.sender import Sender
+from infra.webhooks.sender import Sender, failed
 
 IN_FLIGHT = 64  # deliveries of one process at once; they mostly wait
 LOOK_SECONDS = 0.5
@@ -83,7 +83,7 @@ class Dispatcher:
     def _deliver(self, message: Message) -> None:
         lease_ends = time.monotonic() + FLIGHT_SECONDS
         try:
-            outcome = self._sender.send(message)
+            outcome = self._attempt(message)
             disabled = self._settle(message, outcome, lease_ends)
         except StateUnavailable as error:
             log.warning(
@@ -96,6 +96,17 @@ class Dispatcher:
             tell(message, outcome, disabled)
         finally:
             self._flying.discard(threading.current_thread())
+
+    def _attempt(self, message: Message) -> Outcome:
+        """Send it. What nobody foresaw is logged and counts as a failed attempt: else it would come at once
+        again, and for ever."""
+        try:
+            return self._sender.send(message)
+        except StateUnavailable:
+            raise
+        except Exception:
+            log.exception("A message could not be sent", action="webhook.broken", **_about(message))
+            return failed(message, "Something went wrong in the sender; it was logged.")
 
     def _settle(self, message: Message, outcome: Outcome, lease_ends: float) -> DisabledBecause | None:
         """Tried for as long as nobody else has the message, since what is not noted is sent twice."""

@@ -47,10 +47,7 @@ class Sender:
         posted = self.post(target, message.id, message.body())
         if posted.delivered:
             return Outcome(DeliveryState.DELIVERED, posted.attempt)
-        pause = None if posted.gone else pause_after(message.tries + 1, posted.retry_after)
-        if pause is None:
-            return Outcome(DeliveryState.FAILED, posted.attempt, gone=posted.gone)
-        return Outcome(DeliveryState.PENDING, posted.attempt, pause_seconds=pause)
+        return _failed(message, posted)
 
     def post(self, target: Target, message_id: str, body: bytes) -> Posted:
         """Post this body, signed as of now."""
@@ -63,6 +60,18 @@ class Sender:
             return Posted(DeliveryAttempt(at, _milliseconds(begun), error=str(error)))
         attempt = DeliveryAttempt(at, _milliseconds(begun), status=reply.status)
         return Posted(attempt, retry_after(reply.status, reply.headers))
+
+
+def failed(message: Message, error: str) -> Outcome:
+    """Of an attempt that went wrong before there was an answer."""
+    return _failed(message, Posted(DeliveryAttempt(_now(), 0, error=error)))
+
+
+def _failed(message: Message, posted: Posted) -> Outcome:
+    pause = None if posted.gone else pause_after(message.tries + 1, posted.retry_after)
+    if pause is None:
+        return Outcome(DeliveryState.FAILED, posted.attempt, gone=posted.gone)
+    return Outcome(DeliveryState.PENDING, posted.attempt, pause_seconds=pause)
 
 
 def _now() -> int:

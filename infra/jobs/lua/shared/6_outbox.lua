@@ -18,13 +18,13 @@ local function lane_of(owner, webhook)
   return owner .. '|' .. (string.match(webhook, '^%a+://([^/?#]+)') or webhook)
 end
 
--- Let the lane have its turn, if it has something to send and may send more.
+-- Have the lane wait for its turn, behind all that wait, if it has something to send and may send more.
 local function offer(lane)
   local busy = number(redis.call('HGET', P .. 'outbox:busy', lane))
-  if busy < LANE_MAX and redis.call('EXISTS', lane_key(lane)) == 1 then
-    redis.call('ZADD', P .. 'outbox:lanes', 'NX', now, lane)
-  else
+  if busy >= LANE_MAX or redis.call('EXISTS', lane_key(lane)) == 0 then
     redis.call('ZREM', P .. 'outbox:lanes', lane)
+  elseif not redis.call('ZSCORE', P .. 'outbox:lanes', lane) then
+    redis.call('ZADD', P .. 'outbox:lanes', redis.call('INCR', P .. 'outbox:turns'), lane)
   end
 end
 
