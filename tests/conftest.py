@@ -1,7 +1,7 @@
 """Fixtures that every tier shares: real servers, settings for them, a check for processes left behind."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import structlog
 
 from infra.settings import Settings
 from tests import servers
+from tests.chaos.matrix import Seen, declared
 from tests.servers import FORGETFUL, S3Server, StateServer, redis_program, valkey_program
 
 LEAK_SECONDS = 3.0
+PASSED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,24 @@ def no_process_left() -> Iterator[None]:
         child.kill()
     if titles:
         pytest.fail("processes left behind:\n" + "\n".join(titles))
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest) -> Iterator[Seen]:
+    """Tells the kill matrix what came of a fault: `seen("claimed by the other", recovery_seconds=2.5)`."""
+    assert declared(request.node)
+    seen = Seen(request.node)
+    yield seen
+    if request.node.stash.get(PASSED, False):
+        assert seen.told, "a fault's test tells what it saw"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 def _known(child: psutil.Process, before: set[int]) -> bool:
