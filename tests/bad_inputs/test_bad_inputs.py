@@ -1,0 +1,66 @@
+"""Every bad input of the table, sent to a real server: refused with nothing left behind, or accepted safely."""
+
+import httpx
+import pytest
+
+from tests.bad_inputs.bench import Bench
+from tests.bad_inputs.page import PAGE, page
+from tests.bad_inputs.rows import ROWS
+from tests.bad_inputs.table import BadInput, Case, Refused
+from tests.integration.api.support import problem, text_to_image
+
+CASES = [pytest.param(case, id=f"{row.number} {case.what[:60]}") for row in ROWS for case in row.cases]
+MOST_GROWTH = 16 * 1024 * 1024
+HIGHEST_PEAK = 128 * 1024 * 1024  # above what the server takes at rest, whatever is sent
+ROUNDS = 3
+
+
+def test_the_table_has_all_classes() -> None:
+    assert [row.number for row in ROWS] == list(range(1, 54))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row.number))
+def test_a_class_has_cases(row: BadInput) -> None:
+    assert row.cases
+    assert row.title
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_bad_input(bench: Bench, case: Case) -> None:
+    case.before(bench)
+    before = bench.stored()
+    answer = case.send(bench)
+    if isinstance(case.answer, Refused):
+        _check_refusal(bench, case.answer, answer)
+        assert bench.stored() == before
+    else:
+        assert answer.status_code == case.answer.status, answer.text
+        case.answer.check(bench, answer)
+
+
+def _check_refusal(bench: Bench, wanted: Refused, answer: httpx.Response) -> None:
+    found = problem(answer, wanted.status, wanted.slug)
+    assert set(wanted.pointers) <= {fault["pointer"] for fault in found.get("errors", [])}, found
+
+
+def test_memory_does_not_grow(bench: Bench) -> None:
+    """All cases several times over: what one of them takes is given back, and none takes much."""
+    send_all(bench)
+    bench.forget_peak()
+    settled = bench.memory_bytes()
+    for _ in range(ROUNDS):
+        send_all(bench)
+    assert bench.peak_bytes() - settled < HIGHEST_PEAK
+    assert bench.memory_bytes() - settled < MOST_GROWTH
+    assert bench.submit(text_to_image()).status_code == 202
+
+
+def send_all(bench: Bench) -> None:
+    for row in ROWS:
+        for case in row.cases:
+            case.before(bench)
+            assert case.send(bench).status_code < 500, (row.number, case.what)
+
+
+def test_the_page_is_the_table() -> None:
+    assert PAGE.read_text() == page(), "print it anew: python -m tests.bad_inputs"
