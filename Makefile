@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up test check lint fmt bench lock clean
+.PHONY: help setup demo up test check lint fmt bench chaos lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,8 @@ demo: $(STAMP) ## Make a picture and a text on this machine, show where they are
 up: $(STAMP) ## Run Atelier on this machine until Ctrl-C
 	@$(BIN)/atelier up $(ARGS)
 
-test: $(STAMP) ## Run all tests
-	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
+test: $(STAMP) ## Run all tests but the long ones (ARGS="-m slow": those)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not slow" $(ARGS)
 
 check: lint test ## Format, lint, types, imports, then all tests: what must pass before a commit
 
@@ -50,6 +50,9 @@ fmt: $(STAMP) ## Format the code and mend what the linter can mend
 
 bench: $(STAMP) ## Measure what Atelier adds to a job, beside a plain Celery task on the same broker
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(STAMP) ## Run every fault of the kill matrix, and write docs/kill-matrix.md
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: $(STAMP) ## Write the versions in .venv into constraints.txt
 	@{ head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.tmp

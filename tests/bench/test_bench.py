@@ -7,7 +7,6 @@ import pytest
 from tests.bench.__main__ import main
 
 
-@pytest.mark.slow
 def test_measures_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--jobs", "3", "--json"]) == 0
 

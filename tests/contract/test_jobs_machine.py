@@ -22,7 +22,6 @@ WALK = settings(
 )
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("program", [valkey_program, redis_program], ids=["valkey", "redis7"])
 def test_no_walk_breaks_the_queue(

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import psutil
-import pytest
 from PIL import Image
 
 from pipelines.catalog import Catalog
@@ -75,7 +74,6 @@ def test_killed_it_leaves_nothing_behind(tmp_path):
     wait_for(lambda: not alive(pids), 10, "all its processes have ended")
 
 
-@pytest.mark.slow
 def test_the_models_that_come_along_make_a_picture_and_a_text(tmp_path):
     models = Catalog.load().models
     if not all(models[name].is_here() for name in ("house/scenes", "house/tales")):

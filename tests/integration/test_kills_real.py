@@ -5,7 +5,6 @@ import signal
 from pathlib import Path
 
 import psutil
-import pytest
 
 from infra.jobs.record import Job, Outcome, Status
 from tests.families.tiny import save_stable_diffusion
@@ -25,7 +24,6 @@ height = 64
 """
 
 
-@pytest.mark.slow
 def test_an_engine_with_a_real_model_is_back_in_fifteen_seconds(cluster: Cluster, tmp_path: Path) -> None:
     # Given a real model in the midst of a run
     save_stable_diffusion(tmp_path / "tiny")

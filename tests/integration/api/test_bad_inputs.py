@@ -118,7 +118,6 @@ def test_a_body_that_breaks_off(api: ApiServer, head: bytes, rest: bytes, slug: 
     assert slug.encode() in answer
 
 
-@pytest.mark.slow
 def test_a_body_that_trickles_is_ended(api: ApiServer, client: httpx.Client) -> None:
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", api.settings.port), timeout=40) as raw:

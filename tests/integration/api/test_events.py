@@ -208,7 +208,6 @@ def comments(client: httpx.Client, job: Json) -> Iterator[Iterator[str]]:
         yield response.iter_lines()
 
 
-@pytest.mark.slow
 def test_a_quiet_stream_is_kept_alive(client: httpx.Client) -> None:
     job = submitted(client)
     begun = time.monotonic()

@@ -19,7 +19,6 @@ NOT_CHECKED = (
 STREAMS = "/v1/jobs/{job_id}/events"  # would not end; test_events has it
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path"), [(route.method, route.path) for route in ROUTES if route.path != STREAMS]
 )

@@ -78,7 +78,6 @@ def test_a_state_server_that_would_forget_may_be_accepted(
         submitted(client)
 
 
-@pytest.mark.slow
 def test_no_state_server(settings: Callable[..., Settings], tmp_path: Any) -> None:
     done = attempt(settings(redis_url=f"unix://{tmp_path}/none.sock", port=free_port()))
     assert done.returncode == 1
