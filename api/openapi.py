@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE, PROBLEM_TYPES, URN
 from api.routes import ROUTES, Parameter, Reply, Route
+from api.submission import ChainedSubmission, Submission
+from pipelines.kinds import KINDS
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
@@ -106,12 +108,34 @@ def _schemas() -> Json:
         for model in (*(reply.model for reply in route.replies), *route.body_models):
             if model is not None:
                 models[model.__name__] = model
+    models |= {inputs.__name__: inputs for inputs in KINDS.values()}
     _, found = models_json_schema(
         [(model, "validation") for model in models.values()], ref_template=REFERENCE
     )
-    schemas: Json = dict(sorted(found["$defs"].items()))
+    schemas: Json = dict(found["$defs"])
+    for submission in (Submission, ChainedSubmission):
+        schemas |= _by_kind(submission.__name__, schemas[submission.__name__])
     schemas["Problem"] = _problem_schema()
-    return schemas
+    return dict(sorted(schemas.items()))
+
+
+def _by_kind(name: str, general: Json) -> Json:
+    """A submission's schema as one for each kind, with that kind's own inputs; `name` means any of them."""
+    each: Json = {}
+    for kind, inputs in KINDS.items():
+        narrowed = {
+            "kind": {"const": kind, "description": inputs.summary},
+            "inputs": {"$ref": REFERENCE.format(model=inputs.__name__)},
+        }
+        title = f"{inputs.__name__}{name}"
+        each[title] = {**general, "title": title, "properties": {**general["properties"], **narrowed}}
+    mapping = {kind: REFERENCE.format(model=f"{inputs.__name__}{name}") for kind, inputs in KINDS.items()}
+    either: Json = {
+        "description": general["description"],
+        "oneOf": [{"$ref": reference} for reference in mapping.values()],
+        "discriminator": {"propertyName": "kind", "mapping": mapping},
+    }
+    return {**each, name: either}
 
 
 def _problem_schema() -> Json:

@@ -22,7 +22,9 @@ MAX_CHAIN = 50
 MONTH = 30 * 86400
 REF = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-][A-Za-z0-9_.:-]{0,63}$")]
-MetadataValue = Annotated[str, Field(max_length=512)] | bool | int | float | None
+Plain = r"^[^\x00]*$"  # what strict_json refuses anyway, for who reads the schema
+Whole = Annotated[int, Field(ge=-(2**63) + 1, le=2**63 - 1)]  # the same
+MetadataValue = Annotated[str, Field(max_length=512, pattern=Plain)] | bool | Whole | float | None
 
 
 class Submission(BaseModel):
@@ -41,6 +43,7 @@ class Submission(BaseModel):
         {},
         max_length=32,
         description="Your own notes, given back with the job: 32 short texts or numbers at most.",
+        json_schema_extra={"additionalProperties": False},
     )
     start_deadline_seconds: float | None = Field(
         None, gt=0, le=MONTH, description="The job fails unless it has started this many seconds from now."

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -66,14 +67,13 @@ class Bench:
 
     def peak_bytes(self) -> int:
         """The most that the API's processes have had resident since `forget_peak`."""
-        peaks = [open(f"/proc/{process.pid}/status").read() for process in self._processes()]
+        peaks = [Path(f"/proc/{process.pid}/status").read_text() for process in self._processes()]
         return sum(int(text.split("VmHWM:")[1].split()[0]) * 1024 for text in peaks)
 
     def forget_peak(self) -> None:
         """Have `peak_bytes` count from now on."""
         for process in self._processes():
-            with open(f"/proc/{process.pid}/clear_refs", "w") as file:
-                file.write("5")
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
 
     def _processes(self) -> list[psutil.Process]:
         assert self.api.process is not None

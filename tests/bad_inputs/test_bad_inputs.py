@@ -1,4 +1,4 @@
-"""Every bad input of the table, sent to a real server: refused with nothing left behind, or accepted safely."""
+"""Every bad input of the table, sent to a real server: refused with nothing left, or accepted safely."""
 
 import httpx
 import pytest
