@@ -15,10 +15,12 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from redis import Redis
 
 from api.loopback import is_loopback
 from infra import logs, metrics
-from infra.connections import check_durable, check_server, connect
+from infra.connections import Durability, check_durable, check_server, connect
+from infra.crash_points import arm
 from infra.errors import BadSetting, InfraError, StateUnavailable
 from infra.keys import Keys, install_bootstrap_key
 from infra.settings import Settings, load_settings
@@ -44,15 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = _settings(arguments)
         logs.configure(settings, process="api")
         metrics.configure(settings)
+        arm(settings.crash_at)
         listener = listen(settings.host, settings.port)
-        check_state(settings)
+        durability = check_state(settings)
     except StateUnavailable as error:
         print(f"atelier api: {error}", file=sys.stderr)
         return UNAVAILABLE
     except InfraError as error:
         print(f"atelier api: {error}", file=sys.stderr)
         return MISTAKE
-    Server(settings, listener).run()
+    Server(settings, listener, durability).run()
     return 0
 
 
@@ -92,21 +95,25 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
     return f"Cannot listen on {host}:{port}: {error.strerror}. Set --host to an address of this machine."
 
 
-def check_state(settings: Settings) -> None:
-    """The state server is there, new enough and durable, and nobody can come in without a key from
-    elsewhere."""
-    state = connect(settings.state_address, name="atelier-api-start")
+def check_state(settings: Settings) -> Durability:
+    """How the state server keeps what it is told. It is there, new enough and durable, and nobody can come in
+    without a key from elsewhere; one that is not there yet is waited for.
+    """
     deadline = time.monotonic() + STATE_PATIENCE_SECONDS
-    while True:
-        try:
-            check_server(state)
-            break
-        except StateUnavailable as error:
-            if time.monotonic() > deadline:
-                raise
-            log.warning("Waiting for the state server", action="api.waiting", error=str(error))
-            time.sleep(0.5)
-    check_durable(state, settings.durability)
+    with connect(settings.state_address, name="atelier-api-start") as state:
+        while True:
+            try:
+                return _accept(state, settings)
+            except StateUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("Waiting for the state server", action="api.waiting", error=str(error))
+                time.sleep(0.5)
+
+
+def _accept(state: Redis, settings: Settings) -> Durability:
+    check_server(state)
+    durability = check_durable(state, settings.durability)
     keys = Keys(state)
     install_bootstrap_key(settings, keys)
     if not is_loopback(settings.host) and not keys.any():
@@ -114,7 +121,7 @@ def check_state(settings: Settings) -> None:
             f"Listening on {settings.host} lets other machines in, so it needs an API key first. Create one"
             " with `atelier keys create NAME`, or set ATELIER_BOOTSTRAP_KEY_FILE; or listen on 127.0.0.1."
         )
-    state.close()
+    return durability
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -129,9 +136,10 @@ class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn around `api.app`, on a socket that listens already."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, durability: Durability) -> None:
         host, port = listener.getsockname()[:2]
         self.settings = settings
+        self._durability = durability
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._listener = listener.detach()
         super().__init__()
@@ -155,9 +163,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """In a worker process: the application, with what runs beside it started."""
+        """In a worker process: the application, with what runs beside it started.
+
+        The parent has asked the state server, so that a process which is replaced while that is away serves, too.
+        """
         from api.app import build_app
 
-        app = build_app(self.settings)
+        app = build_app(self.settings, self._durability)
         log.info("The API is ready", action="api.ready", url=self.url, pid=os.getpid())
         return app

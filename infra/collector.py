@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import JobNotFound, ObjectNotFound, Unavailable
 from infra.jobs.queue import JobQueue
 from infra.logs import get_logger
@@ -124,6 +125,7 @@ def _collect_jobs(queue: JobQueue, storage: Storage, dry_run: bool) -> tuple[int
             objects += sum(1 for _ in storage.list(prefix)) if dry_run else storage.delete_prefix(prefix)
         if dry_run:
             return len(due), objects
+        crash_point(CrashPoint.JOB_OBJECTS_DELETED)
         forgotten = sum(queue.forget(job.id) for job in due)
         COLLECTED.inc(forgotten, what="jobs")
         jobs += forgotten
@@ -138,6 +140,7 @@ def _collect_uploads(queue: JobQueue, uploads: Uploads, storage: Storage, dry_ru
         return len(due)
     for upload in due:
         storage.delete(upload_key(upload.owner, upload.id))
+        crash_point(CrashPoint.UPLOAD_OBJECT_DELETED)
         uploads.forget(upload)
     COLLECTED.inc(len(due), what="uploads")
     return len(due)

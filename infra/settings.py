@@ -143,7 +143,15 @@ class Settings(BaseModel):
     step_timeout_seconds: float = Field(
         120.0, gt=0, description="Longest time between two steps of a running model."
     )
-    store_timeout_seconds: float = Field(300.0, gt=0, description="Longest time to store a job's artifacts.")
+    encode_timeout_seconds: float = Field(
+        300.0, gt=0, description="Longest time to write one request's outputs as files."
+    )
+    store_timeout_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Longest time to fetch a job's input files, and to store its artifacts. A worker that"
+        " hangs in it for twice as long gives the job back and ends, to be started again.",
+    )
 
     # Limits
     max_queued_per_owner: int = Field(1000, ge=1, description="Jobs that one owner may have waiting.")
@@ -159,6 +167,12 @@ class Settings(BaseModel):
         7 * 86400,
         ge=1,
         description="Default life of a finished job and its artifacts; a job may ask for another.",
+    )
+    records_keep_seconds: int = Field(
+        86400,
+        ge=1,
+        description="How long the record of a finished job stays on the state server. It then moves to the"
+        " storage, and is answered from there until it expires.",
     )
     home_max_bytes: int = Field(
         10 * GIB,
@@ -179,6 +193,13 @@ class Settings(BaseModel):
     )
     metrics_dir: str = Field(
         "", description="Folder through which several processes share their metrics. Empty: each its own."
+    )
+
+    # Tests
+    crash_at: str = Field(
+        "",
+        description="For tests: a crash point (`infra/crash_points.py`) at which the process kills itself, as"
+        " `before_commit`, or `before_commit:3` for the third time. Empty: none.",
     )
 
     # Clients

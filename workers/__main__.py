@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from infra import logs, metrics
+from infra.crash_points import arm
 from infra.errors import InfraError
 from infra.settings import Settings, load_settings
 from workers.devices import devices_for
@@ -19,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = _settings(argv)
         logs.configure(settings, process="worker")
         metrics.configure(settings)
+        arm(settings.crash_at)
         devices = devices_for(settings.device)
         return run_worker(settings, devices[0]) if len(devices) == 1 else Fleet(settings, devices).run()
     except InfraError as error:

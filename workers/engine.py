@@ -16,6 +16,8 @@ import signal
 import sys
 import threading
 
+from infra.crash_points import arm
+from infra.settings import load_settings
 from workers.engine_cache import PipelineCache
 from workers.engine_run import Runner
 from workers.messages import Message, PipeClosed, Receiver, Sender
@@ -30,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     _die_with(options.parent)
     _leave_signals_to_parent()
+    arm(load_settings().crash_at)
     faulthandler.enable()  # SIGABRT, by which a hung engine is ended, prints where every thread was
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core of an engine is as large as the model
     sender = Sender(options.write)

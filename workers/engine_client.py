@@ -45,14 +45,21 @@ class Deadlines:
     load: float
     """While it loads a model."""
     step: float
-    """Between two steps, and while it encodes."""
+    """Between two steps."""
+    encode: float
+    """While it writes the outputs of one request as files."""
     stop: float
     """Between a stop and the end that it asks for."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Deadlines":
         """The deadlines that the settings state."""
-        return cls(settings.load_timeout_seconds, settings.step_timeout_seconds, settings.stop_grace_seconds)
+        return cls(
+            load=settings.load_timeout_seconds,
+            step=settings.step_timeout_seconds,
+            encode=settings.encode_timeout_seconds,
+            stop=settings.stop_grace_seconds,
+        )
 
 
 class Engine:
@@ -181,6 +188,7 @@ class Watch:
             case "loaded" | "started":
                 self._phase, self._limit = "running", self._deadlines.step
             case "encoding":
-                self._phase = "encoding"
+                self._phase, self._limit = "encoding", self._deadlines.encode
             case name if name in LAST_WORDS:
                 self.open.discard(message["request"])
+                self._phase, self._limit = "running", self._deadlines.step

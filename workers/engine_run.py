@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.crash_points import CrashPoint, crash_point
 from pipelines import media
 from pipelines.base import Output, Request
 from pipelines.errors import EngineError, OutOfMemory, PipelineError, Stopped, TransientEngineError
@@ -92,6 +93,7 @@ class Runner:
         began = time.monotonic()
         self._sender.send("loading", model=model.name)
         pipeline = self._cache.load(model)
+        crash_point(CrashPoint.ENGINE_LOADED)
         self._sender.send("loaded", model=model.name, seconds=round(time.monotonic() - began, 3))
         return pipeline
 
@@ -168,7 +170,9 @@ class Run:
         place = self.places[request.id]
         files = [file for output in outputs for file in media.write(output, place.folder, place.provenance)]
         del self._open[request.id]
+        crash_point(CrashPoint.ENGINE_MADE)
         self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])
+        crash_point(CrashPoint.ENGINE_TOLD)
 
     def failed(self, request: Request, error: PipelineError) -> None:
         del self._open[request.id]

@@ -8,9 +8,11 @@ commit then do nothing. `settle` tells the queue, which alone decides whether th
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 
-from infra.errors import StateUnavailable
+from infra.crash_points import CrashPoint, crash_point
+from infra.errors import StateUnavailable, StorageUnavailable
 from infra.jobs.answers import Committed, Requeued
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job, Outcome, Status
@@ -30,6 +32,7 @@ from workers.patience import Answer, persist
 from workers.scratch import Scratch
 from workers.shelf import Shelf
 from workers.store import Store
+from workers.watchdog import Watchdog
 
 log = get_logger()
 
@@ -76,6 +79,7 @@ class Lifecycle:
         scratch: Scratch,
         desk: Desk,
         drain: Drain,
+        watchdog: Watchdog,
         patience: float,
     ) -> None:
         """`patience`: seconds to go on telling the queue how an attempt ended, while it cannot be reached."""
@@ -87,6 +91,7 @@ class Lifecycle:
         self._scratch = scratch
         self._desk = desk
         self._drain = drain
+        self._watchdog = watchdog
         self._patience = patience
 
     def carry_out(self, job: Job, attempt_id: str) -> None:
@@ -115,7 +120,8 @@ class Lifecycle:
     def fetch_inputs(self, attempt: LiveAttempt) -> None:
         """Fetch the files that the inputs refer to."""
         for field, reference in attempt.inputs.files().items():
-            attempt.files[field] = self._fetcher.fetch(attempt, field, reference)
+            with self._watched("fetch", attempt):
+                attempt.files[field] = self._fetcher.fetch(attempt, field, reference)
 
     @step
     def run(self, attempt: LiveAttempt) -> None:
@@ -127,18 +133,22 @@ class Lifecycle:
     @step
     def store_artifacts(self, attempt: LiveAttempt) -> None:
         """Put every file where it will stay."""
+        crash_point(CrashPoint.BEFORE_STORE)
         attempt.enter("storing")
-        self._store.put_files(attempt)
+        with self._watched("store", attempt):
+            self._store.put_files(attempt)
 
     @step
     def write_manifest(self, attempt: LiveAttempt) -> None:
         """Put the list of the files beside them, by whose digest readers will follow them."""
-        self._store.put_manifest(attempt)
+        with self._watched("store", attempt):
+            self._store.put_manifest(attempt)
 
     @step
     def commit(self, attempt: LiveAttempt) -> None:
         """Make the files the job's result. The queue refuses when a cancel or another attempt came first."""
         self._tell(lambda: tell_deltas(self._queue, attempt))
+        crash_point(CrashPoint.BEFORE_COMMIT)
         attempt.unanswered = True
         answer = self._tell(
             lambda: self._queue.commit(
@@ -146,6 +156,7 @@ class Lifecycle:
             )
         )
         attempt.unanswered = False
+        crash_point(CrashPoint.AFTER_COMMIT)
         if answer is not Committed.OK:
             attempt.failure = NOTHING_TO_TELL
         if answer in FINAL:
@@ -160,9 +171,11 @@ class Lifecycle:
             self._shelf.set_aside(attempt.job.model, failure.error.detail)
         try:
             self._tell(lambda: tell_deltas(self._queue, attempt))
+            crash_point(CrashPoint.BEFORE_REQUEUE)
             answer = self._tell(
                 lambda: self._queue.requeue(attempt.job.id, attempt.id, failure.outcome, failure.error)
             )
+            crash_point(CrashPoint.AFTER_REQUEUE)
         except (StateUnavailable, Interrupted) as error:
             log.error("The end of an attempt could not be told", action="attempt.untold", error=str(error))
             return
@@ -176,6 +189,14 @@ class Lifecycle:
             self._store.drop(attempt)
         counts.ended(attempt)
         log.info("An attempt has ended", action="attempt.ended", **attempt.summary())
+
+    def _watched(self, what: str, attempt: LiveAttempt) -> AbstractContextManager[None]:
+        """If the block hangs, the job is given back as failed, and the process ends."""
+        failure = failure_of(StorageUnavailable(), attempt)
+        return self._watchdog.over(
+            what,
+            lambda: self._queue.requeue(attempt.job.id, attempt.id, failure.outcome, failure.error),
+        )
 
     def _tell(self, call: Callable[[], Answer]) -> Answer:
         """The queue's answer, waited for while the state server is away; Interrupted when the drain is

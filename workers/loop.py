@@ -5,6 +5,7 @@ jobs.
 import threading
 from collections.abc import Callable
 
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import StateUnavailable
 from infra.jobs.answers import WorkerCard
 from infra.jobs.queue import JobQueue
@@ -73,6 +74,7 @@ class WorkLoop(threading.Thread):
             CLAIMS.inc(result="parked")
             return False
         CLAIMS.inc(result="job")
+        crash_point(CrashPoint.AFTER_CLAIM)
         attempt_id, self._attempt_id = self._attempt_id, new_attempt_id()
         self._lifecycle.carry_out(job, attempt_id)
         counts.warm(self._card().models, self._engine.warm)

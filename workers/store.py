@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import InfraError, StorageFull, StorageUnavailable
 from infra.jobs.record import Artifact
 from infra.logs import get_logger
@@ -40,6 +41,7 @@ class Store:
             if digest != file.sha256:
                 raise StorageFailed(f"{file.name} changed on its way to the storage.")
             attempt.artifacts.append(_artifact(file))
+            crash_point(CrashPoint.AFTER_ARTIFACT)
 
     def put_manifest(self, attempt: LiveAttempt) -> None:
         """Store the list of artifacts, by whose digest readers follow them. Raises StorageFailed,

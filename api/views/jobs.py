@@ -13,6 +13,7 @@ from api.reading import idempotency_key, json_body, no_inputs, preferred_wait, q
 from api.services import services
 from api.submission import jobs_of
 from api.watching import wait_until_final
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import JobNotFound, Unavailable
 from infra.jobs.answers import Enqueued, Filters
 from infra.jobs.record import Idempotency, Job, Status, new_job_id
@@ -112,6 +113,7 @@ def delete(job_id: str) -> Response:
     no_inputs()
     job = services().queue.delete(job_id, g.owner)
     if job is not None:
+        crash_point(CrashPoint.AFTER_DELETE)
         try:
             services().storage.delete_prefix(job_prefix(job.owner, job.id))
             services().queue.forget(job.id)
@@ -132,7 +134,9 @@ def _replayed(idempotency: Idempotency | None) -> Enqueued | None:
 def _accept(body: object, idempotency: Idempotency | None) -> Enqueued:
     jobs = jobs_of(body, g.owner)
     services().home.check()
+    crash_point(CrashPoint.BEFORE_ENQUEUE)
     done = services().queue.enqueue(jobs, idempotency)
+    crash_point(CrashPoint.AFTER_ENQUEUE)
     if not done.replayed:
         for job in done.jobs:
             _accepted(job)

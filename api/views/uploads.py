@@ -16,6 +16,7 @@ from api.deadline import waiting_for_client
 from api.problems import Problem, invalid
 from api.reading import copy_body, query
 from api.services import services
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import InfraError
 from infra.logs import get_logger
 from infra.media_check import BadMedia, CheckedImage, UnsupportedMedia, check_image
@@ -101,10 +102,12 @@ def _stored(image: CheckedImage, filename: str) -> Upload:
         width=image.width,
         height=image.height,
     )
+    crash_point(CrashPoint.UPLOAD_RESERVED)
     try:
         with waiting_for_client():
             services().storage.put(upload_key(upload.owner, upload.id), image.path, upload.media_type)
     except InfraError:
         uploads.forget(upload)
         raise
+    crash_point(CrashPoint.UPLOAD_STORED)
     return uploads.complete(upload)

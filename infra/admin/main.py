@@ -11,6 +11,7 @@ from infra import logs
 from infra.admin import collecting, keys
 from infra.admin.command import FAILED, INVALID, RUNNING, UNREACHABLE
 from infra.connections import connect
+from infra.crash_points import arm
 from infra.embedded import EmbeddedServers, HomeLock, read_instance
 from infra.errors import BadSetting, HomeInUse, InfraError, Unavailable
 from infra.settings import Settings, load_settings
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         logs.configure(settings, process="admin")
+        arm(settings.crash_at)
         with _state(settings) as state:
             code: int = given.run(given, settings, state)
             return code

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import StateUnavailable
 from infra.logs import get_logger
 from infra.metrics import WEBHOOK_DELIVERIES
@@ -83,7 +84,9 @@ class Dispatcher:
     def _deliver(self, message: Message) -> None:
         lease_ends = time.monotonic() + FLIGHT_SECONDS
         try:
+            crash_point(CrashPoint.WEBHOOK_TAKEN)
             outcome = self._attempt(message)
+            crash_point(CrashPoint.WEBHOOK_SENT)
             disabled = self._settle(message, outcome, lease_ends)
         except StateUnavailable as error:
             log.warning(
