@@ -7,6 +7,7 @@ import warnings
 from celery.exceptions import CPendingDeprecationWarning
 from redis import Redis
 
+from infra.archive import Archive
 from infra.broker import Doorbell, make_celery
 from infra.connections import Durability, check_durable, check_server, connect
 from infra.errors import StateUnavailable
@@ -33,6 +34,7 @@ from workers.scratch import Scratch
 from workers.shelf import Business, Shelf, catalog_files
 from workers.store import Store
 from workers.tasks import register_doorbell
+from workers.watchdog import Watchdog
 
 log = get_logger()
 
@@ -77,8 +79,14 @@ class Worker:
         self._queues = settings.queue_names
         self._celery = make_celery(settings, self._queues)
         doorbell = Doorbell(self._celery)
-        limits = Limits.from_settings(settings)
-        self._queue = JobQueue(state, limits=limits, ring=doorbell.ring, durability=durability)
+        self._storage = open_storage(settings)
+        self._queue = JobQueue(
+            state,
+            limits=Limits.from_settings(settings),
+            ring=doorbell.ring,
+            durability=durability,
+            archive=Archive(self._storage),
+        )
         pipe, desk = WakingPipe(), Desk()
         bell = Bell(on_rest=pipe.wake)
         self._drain = Drain(settings.drain_seconds, wake=(bell.ring, pipe.wake))
@@ -132,16 +140,16 @@ class Worker:
         self._drain.begin()
 
     def _lifecycle(self, settings: Settings, shelf: Shelf, desk: Desk, scratch: Scratch) -> Lifecycle:
-        storage = open_storage(settings)
         return Lifecycle(
             queue=self._queue,
             engine=self._engine,
             shelf=shelf,
-            fetcher=Fetcher(self._queue, storage, settings.store_timeout_seconds),
-            store=Store(storage, settings.store_timeout_seconds),
+            fetcher=Fetcher(self._queue, self._storage, settings.store_timeout_seconds),
+            store=Store(self._storage, settings.store_timeout_seconds),
             scratch=scratch,
             desk=desk,
             drain=self._drain,
+            watchdog=Watchdog(settings.store_timeout_seconds),
             patience=settings.commit_patience_seconds,
         )
 

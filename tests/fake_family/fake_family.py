@@ -8,9 +8,11 @@ ATELIER_CATALOG. Words of a prompt, in any order; other words do nothing:
     at=N             when the following happen: after N steps have been told (default 1; 0: before the first)
     fail=retryable   raise TransientEngineError       fail=fatal       raise EngineError
     fail=bug         raise ZeroDivisionError, as a bug in a family would
+    fail=device      raise AcceleratorError, as torch does when the device's context is broken
     oom              raise OutOfMemory                crash            end the process at once, exit status 70
     segfault         read address 0                   hang             sleep for ever, telling nothing
     gil=S            hold the GIL for S seconds, so that no other thread of the process runs
+    encode=S         each picture takes S seconds to be written as a file
     times=N          misbehave only in the first N runs with this log (needs log=); afterwards run well
     ignore_stop      go on although stopped
     preview          send a small preview with each step
@@ -45,6 +47,18 @@ from pipelines.errors import (
 from pipelines.seeds import output_seed
 
 CRASH_STATUS = 70
+
+
+class AcceleratorError(RuntimeError):
+    """Named as torch's own, by which the engine knows it."""
+
+
+FAILURES: dict[str, type[Exception]] = {
+    "retryable": TransientEngineError,
+    "fatal": EngineError,
+    "bug": ZeroDivisionError,
+    "device": AcceleratorError,
+}
 
 
 class Fake:
@@ -107,9 +121,12 @@ class Fake:
     @staticmethod
     def _pictures(request: Request, script: "Script") -> list[Output]:
         seeds = [output_seed(request.inputs.seed, index) for index in range(request.inputs.n)]
+        pictures = [_picture(request, seed, int(script.words.number("big"))) for seed in seeds]
+        if "encode" in script.words and not script.well_behaved:
+            pictures = [Slow(picture, script.words.number("encode")) for picture in pictures]
         return [
-            Output(index, "image/png", _picture(request, seed, int(script.words.number("big"))), seed)
-            for index, seed in enumerate(seeds)
+            Output(index, "image/png", picture, seed)
+            for index, (picture, seed) in enumerate(zip(pictures, seeds, strict=True))
         ]
 
     @staticmethod
@@ -132,6 +149,17 @@ class Fake:
                 script.misbehave_after(token + 1)
             outputs.append(Output(index, "text/plain", text, output_seed(request.inputs.seed, index)))
         return outputs
+
+
+class Slow:
+    """A picture that takes its time when it is to be written."""
+
+    def __init__(self, picture: Image.Image, seconds: float) -> None:
+        self.picture, self.seconds = picture, seconds
+
+    def convert(self, mode: str) -> Image.Image:
+        time.sleep(self.seconds)
+        return self.picture.convert(mode)
 
 
 class Words:
@@ -165,9 +193,8 @@ class Script:
     def misbehave_after(self, step: int) -> None:
         if self.well_behaved or step != self.words.number("at", 1):
             return
-        failures = {"retryable": TransientEngineError, "fatal": EngineError, "bug": ZeroDivisionError}
         if "fail" in self.words:
-            raise failures[self.words.values["fail"]]("the prompt says so")
+            raise FAILURES[self.words.values["fail"]]("the prompt says so")
         if "oom" in self.words:
             raise OutOfMemory("the prompt says so")
         if "crash" in self.words:

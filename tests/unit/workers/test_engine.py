@@ -147,6 +147,14 @@ def test_loading_has_a_deadline_of_its_own(run: Run) -> None:
         run("x", "test/fake-slow-load")
 
 
+def test_encoding_has_a_deadline_of_its_own(run: Run) -> None:
+    """Longer than the one between two steps, or shorter."""
+    assert names(run("encode=1.2"))[-1] == "done"
+    with pytest.raises(EngineHung, match="1.5 s while encoding"):
+        run("encode=30")
+    assert names(run("next"))[-1] == "done"
+
+
 def test_a_stopped_process_is_killed_all_the_same(run: Run, engine: Engine) -> None:
     pid = engine.ensure().pid
     heard: list[Message] = []
