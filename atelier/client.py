@@ -15,6 +15,7 @@ from atelier.events import EventStream
 from atelier.records import Artifact, Event, Job, Json, Page, Priority, Progress
 from atelier.texts import TextPart, text_parts
 from atelier.transport import UNSAFE, Transport, worth_waiting_for
+from atelier.webhooks import Delivery, Webhooks
 
 LONG_POLL: Final = 20  # seconds that one request of `wait` asks the server to hold its answer
 PATIENCE: Final = 60.0  # seconds that a server may stay away while a job is watched
@@ -40,6 +41,8 @@ class Client:
             api_key = known.api_key if api_key is None else api_key
         self._transport = Transport(url, api_key)
         self.url = self._transport.url
+        self.webhooks = Webhooks(self._transport)
+        """Webhook endpoints and secrets."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,12 +69,14 @@ class Client:
         start_deadline_seconds: float | None = None,
         deadline_seconds: float | None = None,
         expires_in_seconds: int | None = None,
+        webhook: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Queue one job; it is on the server's disk when this returns.
 
         A `Path` among the inputs is uploaded first. Without `idempotency_key` the client makes one, so that
-        its own retries cannot queue the job twice.
+        its own retries cannot queue the job twice. `webhook`, an endpoint's id or a URL, is told when the job
+        is over.
         """
         options = {
             "model": model,
@@ -80,6 +85,7 @@ class Client:
             "start_deadline_seconds": start_deadline_seconds,
             "deadline_seconds": deadline_seconds,
             "expires_in_seconds": expires_in_seconds,
+            "webhook": webhook,
         }
         body: Json = {"kind": kind, "inputs": self._uploaded(inputs)}
         body |= {name: value for name, value in options.items() if value is not None}
@@ -258,6 +264,18 @@ class Client:
     def delete(self, job_id: str) -> None:
         """Remove the job and its artifacts; a running one is cancelled first."""
         self._transport.call("DELETE", _job_path(job_id))
+
+    # Webhooks
+
+    def deliveries(self, job_id: str) -> list[Delivery]:
+        """The messages to the job's webhook: one once it is over, and what became of it."""
+        body = self._transport.json("GET", f"{_job_path(job_id)}/deliveries")
+        return [Delivery.from_json(each) for each in body["data"]]
+
+    def redeliver(self, job_id: str, message_id: str) -> Delivery:
+        """Send a message again, now."""
+        path = f"{_job_path(job_id)}/deliveries/{quote(message_id, safe='')}/redeliver"
+        return Delivery.from_json(self._transport.json("POST", path, UNSAFE, json={}))
 
     # Fetching
 

@@ -63,8 +63,8 @@ class Attempt:
             int(data.get("number", 0)),
             data.get("worker"),
             data.get("device"),
-            _time(data.get("started_at")),
-            _time(data.get("ended_at")),
+            time_of(data.get("started_at")),
+            time_of(data.get("ended_at")),
             data.get("outcome"),
             _error(data.get("error")),
         )
@@ -160,9 +160,9 @@ class Job:
             artifacts=tuple(Artifact.from_json(each) for each in data.get("artifacts") or ()),
             error=_error(data.get("error")),
             retry_of=data.get("retry_of"),
-            created_at=_time(data.get("created_at")),
-            started_at=_time(data.get("started_at")),
-            finished_at=_time(data.get("finished_at")),
+            created_at=time_of(data.get("created_at")),
+            started_at=time_of(data.get("started_at")),
+            finished_at=time_of(data.get("finished_at")),
             raw=data,
         )
 
@@ -191,7 +191,8 @@ class Event:
         return self.type.removeprefix("job.") in FINAL
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
+    """The moment in an answer, if it is there."""
     return datetime.fromisoformat(text) if text else None
 
 

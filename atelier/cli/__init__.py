@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from atelier.cli import generate, jobs, keys, models, serve
+from atelier.cli import generate, jobs, keys, models, serve, webhooks
 from atelier.cli.common import Root, remember_url
 from atelier.cli.doctor import doctor
 
@@ -42,11 +42,13 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Serving": (serve.up, serve.demo, serve.worker, serve.api),
     "Making": (generate.image, generate.text, generate.submit),
     "Jobs": (jobs.jobs, jobs.show, jobs.watch, jobs.cancel, jobs.retry, jobs.get, jobs.delete),
+    "Webhooks": (webhooks.deliveries, webhooks.redeliver),
     "Administration": (doctor,),
 }
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel="Webhooks")
 app.add_typer(models.app, name="models", rich_help_panel="Administration")
 app.add_typer(keys.app, name="keys", rich_help_panel="Administration")
 

@@ -21,6 +21,10 @@ ModelFlag = Annotated[str | None, typer.Option("--model", help="The model; the k
 PriorityFlag = Annotated[
     Priority | None, typer.Option("--priority", help="Where it stands among your own jobs.")
 ]
+WebhookFlag = Annotated[
+    str | None,
+    typer.Option("--webhook", help="Who is told when it is over: the id of a webhook endpoint, or a URL."),
+]
 NoWaitFlag = Annotated[bool, typer.Option("--no-wait", help="Print the job's id and do not follow it.")]
 OutFlag = Annotated[Path, typer.Option("--out", help="Folder for what the job made; made if need be.")]
 
@@ -38,6 +42,7 @@ def image(
     ] = None,
     model: ModelFlag = None,
     priority: PriorityFlag = None,
+    webhook: WebhookFlag = None,
     out: OutFlag = Path(),
     no_wait: NoWaitFlag = False,
     as_json: JsonFlag = False,
@@ -49,7 +54,7 @@ def image(
         inputs["image"] = given.existing(source)
     kind = "image-to-image" if source is not None else "text-to-image"
     with client_of(context) as client:
-        job = client.submit(kind, inputs, model=model, priority=priority)
+        job = client.submit(kind, inputs, model=model, priority=priority, webhook=webhook)
         _see_through(client, job, output_of(context), None if no_wait else out)
 
 
@@ -60,6 +65,7 @@ def text(
     *,
     model: ModelFlag = None,
     priority: PriorityFlag = None,
+    webhook: WebhookFlag = None,
     out: Annotated[Path | None, typer.Option("--out", help="Keep the text in this folder too.")] = None,
     no_wait: NoWaitFlag = False,
     as_json: JsonFlag = False,
@@ -68,7 +74,8 @@ def text(
     """Write text that goes on from a prompt, printed while it is made."""
     output = output_of(context)
     with client_of(context) as client:
-        job = client.submit("text", {"prompt": prompt, **inputs}, model=model, priority=priority)
+        inputs = {"prompt": prompt, **inputs}
+        job = client.submit("text", inputs, model=model, priority=priority, webhook=webhook)
         if no_wait or output.as_json or inputs.get("n", 1) > 1:
             _see_through(client, job, output, None if no_wait else (out or Path()))
         else:
@@ -87,6 +94,7 @@ def submit(
     ] = None,
     model: ModelFlag = None,
     priority: PriorityFlag = None,
+    webhook: WebhookFlag = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option("--metadata", metavar="NAME=VALUE", help="A note to keep with the job. Repeat it."),
@@ -106,6 +114,7 @@ def submit(
             values,
             model=model,
             priority=priority,
+            webhook=webhook,
             metadata=given.split(metadata) if metadata else None,
             idempotency_key=key,
         )
