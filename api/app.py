@@ -14,6 +14,7 @@ from api.requests_log import begin, finish
 from api.routes import ENDPOINT_ID, JOB_ID, ROUTES, Route
 from api.services import EXTENSION, build_services
 from api.translation import problem_response, to_problem
+from infra.connections import Durability
 from infra.settings import Settings, load_settings
 
 SECURITY_HEADERS = {
@@ -28,10 +29,10 @@ ID_PATTERNS = {"job_id": (JOB_ID, "job_not_found"), "endpoint_id": (ENDPOINT_ID,
 """By variable of a path: what an id looks like, and the problem when it does not."""
 
 
-def build_app(settings: Settings | None = None) -> Flask:
-    """The application on its services; NotDurable or StateUnavailable when the state server will not do."""
+def build_app(settings: Settings | None = None, durability: Durability | None = None) -> Flask:
+    """The application on its services; `durability` as for `build_services`."""
     app = Flask("api", static_folder=None)
-    app.extensions[EXTENSION] = build_services(settings or load_settings())
+    app.extensions[EXTENSION] = build_services(settings or load_settings(), durability)
     app.url_map.merge_slashes = False
     for route in ROUTES:
         app.add_url_rule(

@@ -89,15 +89,17 @@ def services() -> Services:
     return found
 
 
-def build_services(settings: Settings) -> Services:
-    """Connect everything; NotDurable or StateUnavailable when the state server will not do."""
+def build_services(settings: Settings, durability: Durability | None = None) -> Services:
+    """Connect everything. NotDurable or StateUnavailable when the state server will not do; with its
+    `durability` known it is not asked, and need not be there yet.
+    """
     state = connect(
         settings.state_address, name="atelier-api", max_connections=CONNECTIONS, wait=POOL_WAIT_SECONDS
     )
     broker = connect(settings.broker_address, timeout=0.5, retries=0, decode=False, name="atelier-api")
     catalog = load_catalog(settings)
     doorbell = Doorbell(make_celery(settings, sorted({*settings.queue_names, *catalog.queues()})))
-    durability = check_durable(state, settings.durability)
+    durability = durability or check_durable(state, settings.durability)
     queue = JobQueue(
         state,
         limits=Limits.from_settings(settings),

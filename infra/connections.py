@@ -93,13 +93,17 @@ def check_server(client: redis.Redis) -> str:
 @translate()
 def check_durable(client: redis.Redis, durability: Literal["safe", "fast"] = "safe") -> Durability:
     """How writes on this server become durable; NotDurable when they do not and `safe` is asked for.
+    StateUnavailable while the server is loading its data.
 
     API and workers call it at start. A server that hides CONFIG is asked through INFO and WAITAOF instead.
     """
     if durability == "fast":
         return "fast"
     _refuse_eviction(client)
-    if not int(client.info("persistence")["aof_enabled"]):
+    persistence = client.info("persistence")
+    if int(persistence["loading"]):  # it says that its file is off, as long as it reads it
+        raise StateUnavailable("The state server is still loading its data.")
+    if not int(persistence["aof_enabled"]):
         raise NotDurable(
             "The state server's append-only file is off, so a crash would lose accepted jobs. Set"
             " `appendonly yes` and `appendfsync always` on it, or ATELIER_DURABILITY=fast to accept the loss."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from PIL import Image
 
@@ -64,6 +65,13 @@ class ApiServer:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         headers |= options.pop("headers", {})
         return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30, **options)
+
+    def serving(self) -> list[psutil.Process]:
+        """The processes that serve, below gunicorn's parent, which is below the tether."""
+        assert self.process is not None
+        (parent,) = psutil.Process(self.process.pid).children()
+        children = parent.children()
+        return [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
     def terminate(self) -> int:
         """SIGTERM, and the exit status."""

@@ -83,6 +83,19 @@ def test_without_the_state_server(calls: httpx.Client, own_state: StateServer, h
     submitted(calls)
 
 
+def test_a_process_that_is_replaced_meanwhile_serves_too(
+    server: ApiServer, calls: httpx.Client, own_state: StateServer
+) -> None:
+    own_state.kill()
+    (served,) = server.serving()
+    served.kill()
+    wait_for(lambda: server.serving() not in ([], [served]), 20, "another process")
+    problem(calls.get(JOB), 503, "state_unavailable")
+    own_state.start()
+    wait_for(lambda: calls.get("/readyz").status_code == 200, 20, "the API")
+    submitted(calls)
+
+
 def test_a_hung_state_server_holds_up_nobody_else(server: ApiServer, own_state: StateServer) -> None:
     """Many calls at once to a hung server: each still ends in time, though they share few connections."""
     with server.client(limits=httpx.Limits(max_connections=150)) as client, ThreadPoolExecutor(100) as pool:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytest
 
 from infra.settings import Settings
@@ -107,9 +106,9 @@ def test_a_process_that_dies_is_replaced(
     start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer
 ) -> None:
     server = start_api(redis_url=valkey.url, broker_url=broker.url)
-    (served,) = _serving(server)
+    (served,) = server.serving()
     served.send_signal(signal.SIGKILL)
-    wait_for(lambda: _serving(server) not in ([], [served]), 20, "another process")
+    wait_for(lambda: server.serving() not in ([], [served]), 20, "another process")
     wait_for(server._serves, 20, "the API")
     assert "Traceback" not in server.log
 
@@ -120,7 +119,7 @@ def test_several_processes_share_the_port(
     server = start_api(
         redis_url=valkey.url, broker_url=broker.url, api_processes=2, metrics_dir=str(tmp_path / "metrics")
     )
-    wait_for(lambda: len(_serving(server)) == 2, 20, "two processes")
+    wait_for(lambda: len(server.serving()) == 2, 20, "two processes")
     with server.client() as client:
         for _ in range(5):
             submitted(client)
@@ -150,7 +149,7 @@ def test_its_weight(start_api: Callable[..., ApiServer], valkey: StateServer, br
         client.get("/docs")
         client.get("/openapi.json")
         client.get("/metrics")
-        (served,) = _serving(server)
+        (served,) = server.serving()
         resident = served.memory_info().rss
     print(f"resident: {resident / 2**20:.0f} MiB")
     assert resident < MEMORY
@@ -175,12 +174,3 @@ assert not heavy, heavy
         [sys.executable, "-c", script], env=environ, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-def _serving(server: ApiServer) -> list[psutil.Process]:
-    """The processes that serve, below gunicorn's parent, which is below the tether."""
-    assert server.process is not None
-    (parent,) = psutil.Process(server.process.pid).children()
-    return [
-        child for child in parent.children() if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
-    ]

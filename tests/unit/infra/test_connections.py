@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -19,6 +20,14 @@ ANSWER_SECONDS = 3.0  # what the API promises
 def own(request: pytest.FixtureRequest, start_server: Start) -> StateServer:
     """A server that the test may hang, kill and set."""
     return start_server(request.param())
+
+
+def durability_in_words(client: redis.Redis) -> str:
+    """What is found of the server, or why nothing is."""
+    try:
+        return check_durable(client)
+    except StateUnavailable as error:
+        return "away" if "does not answer" in str(error) else str(error)
 
 
 class TestBounds:
@@ -113,6 +122,24 @@ class TestDurability:
         own.client().config_set("appendonly", "no")
         with pytest.raises(NotDurable, match="append-only file is off"):
             check_durable(own.client())
+
+    def test_a_server_that_still_reads_its_file_is_waited_for(self, own: StateServer) -> None:
+        # Given a file that takes a second to read: meanwhile a server says that it has none
+        pipe = own.client().pipeline()
+        for number in range(20_000):  # it answers after every thousand
+            pipe.set("x", number)
+        pipe.execute()
+        own.kill()
+        own.options += ("--key-load-delay", "50")  # microseconds
+        with ThreadPoolExecutor() as pool:
+            started = pool.submit(own.start)
+            # When it is asked all the while
+            words = set()
+            while not started.done():
+                words.add(durability_in_words(own.client()))
+        # Then it is never taken for one that would lose jobs
+        assert "The state server is still loading its data." in words
+        assert words <= {"The state server is still loading its data.", "away", "always"}
 
     def test_the_operator_may_accept_the_loss(self, own: StateServer) -> None:
         own.client().config_set("appendonly", "no")
