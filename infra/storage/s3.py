@@ -6,10 +6,10 @@ found out before any byte is sent; the bucket is made then if it is missing and 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from hashlib import md5, sha256
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -19,14 +19,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import certifi
 from minio import Minio
 from minio.deleteobjects import DeleteObject
+from minio.datatypes import Upload
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.helpers import ObjectWriteResult
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from infra.errors import BadKey, BadSetting, InfraError, ObjectNotFound, StorageFull, StorageUnavailable
-from infra.storage.base import CHUNK_BYTES, Reader, Stat, Stored, check_range
+from infra.storage.base import CHUNK_BYTES, Entry, Reader, Stat, Stored, Tally, check_range
 from infra.storage.keys import check_key, check_prefix
 
 QUICK = Timeout(connect=0.7, read=1.7)  # together below 2.5 s, with what is around them
@@ -36,6 +38,7 @@ PATIENT = Timeout(
 PART_BYTES = 16 * 1024 * 1024  # larger objects go up in parts of this size
 CONNECTIONS = 32  # kept for each pool; more are made at need, and not kept
 DEFAULT_REGION = "us-east-1"
+DO_NOT_LIST_UPLOADS = (405, 501)  # statuses of servers that do not tell of unfinished uploads
 FULL = {
     "XMinioStorageFull",
     "StorageFull",
@@ -88,9 +91,10 @@ class S3Storage:
         with _opened(source) as (file, size):
             upload = _Hashing(file)
             with _translated(key):
-                self._patient.put_object(
+                written = self._patient.put_object(
                     self.bucket, key, upload, size, content_type=media_type, part_size=_part_bytes(size)
                 )
+        _check_arrival(key, written, upload)
         return Stored(key, size, upload.digest.hexdigest())
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Reader:
@@ -110,34 +114,62 @@ class S3Storage:
     def stat(self, key: str) -> Stat:
         with _translated(check_key(key)):
             found = self._quick.stat_object(self.bucket, key)
-        modified = found.last_modified or datetime.fromtimestamp(0, UTC)
-        return Stat(found.size or 0, found.content_type or "", int(modified.timestamp() * 1000))
+        return Stat(found.size or 0, found.content_type or "", _milliseconds(found.last_modified))
 
     def list(self, prefix: str = "") -> Iterator[str]:
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
         with suppress(ObjectNotFound), _translated(check_prefix(prefix)):  # a missing bucket holds nothing
             for found in self._quick.list_objects(self.bucket, prefix, recursive=True):
                 if found.object_name and not found.is_dir:
-                    yield found.object_name
+                    yield Entry(found.object_name, found.size or 0, _milliseconds(found.last_modified))
 
     def delete(self, key: str) -> None:
         with suppress(ObjectNotFound), _translated(check_key(key)):
             self._quick.remove_object(self.bucket, key)
 
-    def delete_prefix(self, prefix: str) -> int:
+    def delete_prefix(self, prefix: str) -> Tally:
         if not check_prefix(prefix):
             raise BadKey("refusing to delete everything: the prefix is empty")
-        keys = [*self.list(prefix)]  # a server that hangs is found out here; then it may take its time
+        found = [*self.entries(prefix)]  # a server that hangs is found out here; then it may take its time
         with _translated(prefix):
-            refused = [*self._patient.remove_objects(self.bucket, map(DeleteObject, keys))]
+            refused = [*self._patient.remove_objects(self.bucket, (DeleteObject(each.key) for each in found))]
         if refused:
             raise StorageUnavailable(
                 f"the storage server did not delete {len(refused)} objects: {refused[0].code}"
             )
-        return len(keys)
+        return Tally(len(found), sum(each.bytes for each in found))
 
-    def sweep(self, older_than_seconds: float) -> int:
-        """Nothing: parts of interrupted uploads are never visible, and a rule of the bucket's lifecycle
-        (AbortIncompleteMultipartUpload) removes them; not every server lists them to its clients."""
+    def sweep(self, older_than_seconds: float, *, dry_run: bool = False) -> Tally:
+        """Parts of interrupted uploads. Some servers list none to their clients: where that is so, a rule of
+        the bucket's lifecycle (AbortIncompleteMultipartUpload) has to remove them."""
+        newest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        found = Tally()
+        for upload in self._unfinished():
+            if upload.initiated_time and upload.initiated_time < newest:
+                found += Tally(1, self._bytes_of_parts(upload))
+                if not dry_run:
+                    with suppress(ObjectNotFound), _translated(upload.object_name):
+                        self._quick._abort_multipart_upload(self.bucket, upload.object_name, upload.upload_id)
+        return found
+
+    def _unfinished(self) -> Sequence[Upload]:
+        """Multipart uploads that have not ended, 1,000 at most. minio has no public call for these."""
+        try:
+            with _translated(self.bucket):
+                return self._quick._list_multipart_uploads(self.bucket).uploads or ()
+        except ObjectNotFound:  # what rclone answers when there are none
+            return ()
+        except StorageUnavailable as error:
+            if _status_of(error.__cause__) in DO_NOT_LIST_UPLOADS:
+                return ()
+            raise
+
+    def _bytes_of_parts(self, upload: Upload) -> int:
+        with suppress(ObjectNotFound), _translated(upload.object_name):
+            parts = self._quick._list_parts(self.bucket, upload.object_name, upload.upload_id)
+            return sum(part.size or 0 for part in parts.parts)
         return 0
 
     def sign(self, key: str, seconds: int, filename: str) -> str | None:
@@ -202,16 +234,31 @@ class _ResponseReader:
 
 
 class _Hashing:
-    """A file that takes the digest of what is read from it."""
+    """A file that takes the digests of what is read from it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.digest = sha256()
+        self.md5 = md5(usedforsecurity=False)
 
     def read(self, size: int = -1) -> bytes:
         chunk = self.file.read(size)
         self.digest.update(chunk)
+        self.md5.update(chunk)
         return chunk
+
+
+def _check_arrival(key: str, written: ObjectWriteResult, sent: _Hashing) -> None:
+    """Compare what the server says it has stored with what was sent; StorageUnavailable, so that it is sent
+    again.
+
+    The ETag of an object that went up in one piece is the MD5 of its bytes, unless the server encrypts it
+    with keys that it does not hold itself.
+    """
+    etag = (written.etag or "").strip('"')
+    encryption = dict(written.http_headers or {}).get("x-amz-server-side-encryption", "AES256")
+    if encryption == "AES256" and re.fullmatch("[0-9a-f]{32}", etag) and etag != sent.md5.hexdigest():
+        raise StorageUnavailable(f"{key} arrived damaged at the storage server")
 
 
 class _Retry(Retry):
@@ -260,6 +307,22 @@ def _part_bytes(size: int) -> int:
     return PART_BYTES if size > PART_BYTES else max(size, 5 * 1024 * 1024)
 
 
+def _milliseconds(moment: datetime | None) -> int:
+    return int(moment.timestamp() * 1000) if moment else 0
+
+
+def _status_of(error: BaseException | None) -> int:
+    """The HTTP status of an answer that minio made an error of; 0 without one."""
+    match error:
+        case S3Error():
+            return int(getattr(error.response, "status", 0))
+        case InvalidResponseError():
+            return int(error._code)
+        case ServerError():
+            return int(error.status_code)
+    return 0
+
+
 @contextmanager
 def _opened(source: Path | bytes) -> Iterator[tuple[BinaryIO, int]]:
     """The source as a file, and its size."""
@@ -276,7 +339,7 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        raise _translation(error.code or "an error", getattr(error.response, "status", 0), what) from error
+        raise _translation(error.code or "an error", _status_of(error), what) from error
     except InvalidResponseError as error:  # an error whose XML minio does not read, as rclone's `text/xml`
         raise _translation(f"status {error._code}", error._code, what) from error
     except ServerError as error:

@@ -1,6 +1,7 @@
-"""In front of an S3 server: answers the next writes as a server in trouble would, and passes everything else on."""
+"""In front of an S3 server: answers the next writes as a server in trouble would, and passes the rest on."""
 
 import http.client
+import socket
 import threading
 import time
 from collections import deque
@@ -58,17 +59,17 @@ class _Handler(BaseHTTPRequestHandler):
         if trouble is Trouble.UNAVAILABLE:
             return self._answer(503, {}, b"")
         if trouble is Trouble.RESET:
-            return self.connection.close()
+            return self._reset()
         if trouble is Trouble.DAMAGED:
             body = bytes([body[0] ^ 1]) + body[1:]
         status, headers, answer = self._pass_on(body)
         if trouble is Trouble.UNANSWERED:
-            return self.connection.close()
+            return self._reset()
         if trouble is Trouble.SLOW:
             time.sleep(SLOW_SECONDS)
         return self._answer(status, headers, answer)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_one
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_one  # noqa: N815 - the library's names
 
     def _trouble(self) -> Trouble | None:
         path = urlsplit(self.path).path
@@ -85,6 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             server.close()
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

@@ -14,7 +14,7 @@ GOOD_JOBS = 100
 @fault(
     23,
     "The device runs out of memory, once and for good",
-    "one retry after the cache was cleared; if that fails too, the job fails with `out_of_memory`, worker alive",
+    "one retry after the cache was cleared; else the job fails with `out_of_memory`, worker alive",
     stand_in="the family raises what torch's OutOfMemoryError becomes",
 )
 def test_out_of_memory(cluster: Cluster, tmp_path: Path, seen: Seen) -> None:

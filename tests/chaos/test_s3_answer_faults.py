@@ -20,6 +20,16 @@ def troubled(s3_rclone: S3Server) -> Iterator[TroubledS3]:
     server.close()
 
 
+@pytest.fixture
+def cluster(
+    troubled: TroubledS3, s3_rclone: S3Server, make_cluster: Callable[..., Cluster], state: StateServer
+) -> Cluster:
+    """With a worker that stores by way of the troubled server, each job for at most eight seconds."""
+    cluster = make_cluster(state, storage_url=troubled.url(s3_rclone.url()), store_timeout_seconds=8.0)
+    cluster.start_worker()
+    return cluster
+
+
 @fault(
     19,
     "The S3 server answers 503, answers late, resets connections, loses an answer, or stores something else"
@@ -28,16 +38,8 @@ def troubled(s3_rclone: S3Server) -> Iterator[TroubledS3]:
 )
 @pytest.mark.parametrize("trouble", list(Trouble), ids=lambda trouble: trouble.name.lower())
 def test_a_write_that_fails_is_repeated(
-    trouble: Trouble,
-    troubled: TroubledS3,
-    s3_rclone: S3Server,
-    make_cluster: Callable[..., Cluster],
-    state: StateServer,
-    seen: Seen,
+    trouble: Trouble, troubled: TroubledS3, cluster: Cluster, seen: Seen
 ) -> None:
-    # Given
-    cluster = make_cluster(state, storage_url=troubled.url(s3_rclone.url()))
-    cluster.start_worker()
     # When the first file's first two writes end badly
     troubled.plan += [trouble, trouble]
     job = cluster.wait_for_end(cluster.submit("steps=1"), seconds=40)
@@ -57,15 +59,8 @@ def test_a_write_that_fails_is_repeated(
     "`storage_failed`, no manifest, worker alive",
 )
 def test_a_server_that_stays_in_trouble_fails_the_job(
-    troubled: TroubledS3,
-    s3_rclone: S3Server,
-    make_cluster: Callable[..., Cluster],
-    state: StateServer,
-    seen: Seen,
+    troubled: TroubledS3, cluster: Cluster, seen: Seen
 ) -> None:
-    # Given
-    cluster = make_cluster(state, storage_url=troubled.url(s3_rclone.url()), store_timeout_seconds=1.0)
-    cluster.start_worker()
     # When
     troubled.plan += [Trouble.UNAVAILABLE] * 1000
     job = cluster.wait_for_end(cluster.submit("steps=1", max_attempts=2), seconds=60)
