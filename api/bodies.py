@@ -154,8 +154,10 @@ class UploadBody(BaseModel):
     media_type: str = Field(description="As stored: always image/png, whatever was sent.")
     bytes: int
     sha256: str
-    width: int
-    height: int
+    width: int | None = Field(None, description="Pixels; of images and videos.")
+    height: int | None = None
+    duration_seconds: float | None = Field(None, description="Of sounds and videos.")
+    frames: int | None = Field(None, description="Of videos.")
     created_at: str = Field(json_schema_extra=TIME)
     expires_at: str = Field(description="Later when a job refers to it.", json_schema_extra=TIME)
 
@@ -307,7 +309,7 @@ def error_body(error: JobError) -> Json:
 
 
 def upload_body(upload: Upload) -> Json:
-    same = ("id", "filename", "media_type", "bytes", "sha256", "width", "height")
+    same = (name for name in UploadBody.model_fields if not name.endswith("_at"))
     times = {"created_at": timestamp(upload.created_at), "expires_at": timestamp(upload.expires_at)}
     return {name: getattr(upload, name) for name in same} | times
 

@@ -46,13 +46,13 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("request_timeout", 408, "The body came too slowly", "Send it again over a better connection."),
         ProblemType("job_gone", 410, "The job was deleted", "The `Idempotency-Key` belongs to a job that was deleted; use a new key."),
         ProblemType("too_large", 413, "The body is too large", "`detail` names the limit."),
-        ProblemType("unsupported_media_type", 415, "The body's format is not accepted", "Jobs are `application/json` in UTF-8 without `Content-Encoding`; uploads are the raw bytes of a PNG, JPEG or WebP image."),
+        ProblemType("unsupported_media_type", 415, "The body's format is not accepted", "Jobs are `application/json` in UTF-8 without `Content-Encoding`; uploads are the raw bytes of an image, a sound or a video in one of the formats that `detail` lists."),
         ProblemType("range_not_satisfiable", 416, "The range lies outside the artifact", "`Content-Range` tells its size."),
         ProblemType("invalid_request", 422, "The request has fields or values that are not valid", "`errors` points at each."),
         ProblemType("unknown_kind", 422, "There is no such kind", "`/v1/kinds` lists them."),
         ProblemType("unknown_model", 422, "No model of this name does this kind", "`/v1/models` lists them."),
         ProblemType("invalid_inputs", 422, "Some inputs are not valid", "`errors` points at each; `/v1/kinds` has the ranges and `/v1/models` each model's limits."),
-        ProblemType("bad_media", 422, "The uploaded file cannot be used", "It is damaged, animated, or too large to decode."),
+        ProblemType("bad_media", 422, "The uploaded file cannot be used", "It is damaged, an animated image, or larger or longer than may be decoded; `detail` says which."),
         ProblemType("idempotency_mismatch", 422, "The key was used with another request", "The same `Idempotency-Key` goes with the same body; use a new key for a new request."),
         ProblemType("owner_limit", 429, "You have reached a limit of yours", "`detail` says which; wait for your jobs to finish or your uploads to expire.", 10),
         ProblemType("internal_error", 500, "Something went wrong in the server", "It was logged under the `X-Request-Id` of this answer."),
@@ -64,6 +64,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("too_many_watchers", 503, "Too many streams and long polls are open", "Poll without waiting, or try again.", 5),
         ProblemType("too_many_uploads", 503, "Too many uploads are being checked at once", "Try again.", 2),
         ProblemType("storage_full", 507, "There is no room for more artifacts", "Delete jobs, shorten their life, or raise `ATELIER_HOME_MAX_BYTES`.", 60),
+        ProblemType("media_unconfined", 503, "This server cannot check files safely", "Its machine cannot confine the decoder. Its operator may set `ATELIER_MEDIA_CONFINEMENT=best_effort`."),
     )
 }  # fmt: skip
 

@@ -39,6 +39,7 @@ MESSAGE_ID = r"^msg_[0-9a-f]{24}$"
 
 
 @dataclass(frozen=True)
+from infra.media_check import FORMATS
 class Parameter:
     """One value in the path, the query or the headers."""
 
@@ -214,11 +215,11 @@ ROUTES: tuple[Route, ...] = (
         ("job_not_found", "artifact_not_found", "range_not_satisfiable", "storage_unavailable"), (ID, NAME, RANGE, IF_NONE_MATCH),
     ),
     Route(
-        "POST", "/v1/uploads", "uploads.create", "Upload an image for inputs: the raw bytes of a PNG, JPEG or WebP.",
+        "POST", "/v1/uploads", "uploads.create", "Upload a file for inputs: the raw bytes of an image, a sound or a video.",
         (Reply(201, "Stored for 24 h, or as long as a job needs it.", UploadBody),),
-        ("bad_media", "request_timeout", "too_large", "unsupported_media_type", "owner_limit", "too_many_uploads", "storage_unavailable", "storage_full"),
+        ("bad_media", "request_timeout", "too_large", "unsupported_media_type", "owner_limit", "too_many_uploads", "media_unconfined", "storage_unavailable", "storage_full"),
         (Parameter("filename", "query", "A name for people.", {"type": "string", "minLength": 1, "maxLength": 200}),),
-        {"application/octet-stream": BYTES, "image/png": BYTES, "image/jpeg": BYTES, "image/webp": BYTES},
+        dict.fromkeys(("application/octet-stream", *FORMATS), BYTES),
     ),
     Route(
         "GET", "/v1/jobs/{job_id}/deliveries", "webhooks.deliveries", "What became of the messages about a job.",

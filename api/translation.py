@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from api.problems import MEDIA_TYPE, Problem
 from infra import errors
 from infra.logs import get_logger
+from infra.media_check import Unconfined
 from infra.uploads import UploadNotFound
 from infra.webhooks.endpoints import EndpointNotFound
 from infra.webhooks.outbox import MessageNotFound
@@ -25,6 +26,7 @@ SLUGS: dict[type[Exception], str] = {
     errors.StateUnavailable: "state_unavailable",
     errors.ObjectNotFound: "artifact_not_found",
     UploadNotFound: "invalid_inputs",
+    Unconfined: "media_unconfined",
     EndpointNotFound: "endpoint_not_found",
     MessageNotFound: "message_not_found",
 }

@@ -1,23 +1,29 @@
-"""Checks an untrusted file in a confined child process. Only what the child re-encoded is ever stored.
+"""Checks an untrusted file in a confined child process. Only what the child wrote anew is ever stored.
 
-The parent looks at nothing but the first bytes. The child (`media_child.py`) decodes the whole file under
-limits of memory, processor time and file size, and writes it again as PNG: metadata, colour profiles and
-anything appended are gone, the EXIF rotation is applied. Honest limit: the child still runs as our user and
-could read our files, so a decoder that is taken over is contained by limits, not by a sandbox.
+The parent looks at nothing but the first bytes. The child (`infra.media_child`) loads its decoders, opens
+the two files, gives up every other right (`infra.confine`), decodes the whole file under limits, and writes
+it again: images as PNG, sound as FLAC, video as WebM. Metadata, colour profiles, covers and anything appended
+are gone; the rotation that EXIF or the container asks for is applied. What the child answers is believed no
+further than its types, because a decoder may have been taken over.
 """
 
-import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-MAX_PIXELS = 40_000_000  # about 160 MB as RGBA; the child's memory limit allows three such copies
-SECONDS = 20.0  # a 40-megapixel PNG decodes and encodes in about 8 s on a slow core
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from infra.errors import InfraError
+from infra.media_child.limits import BUDGETS
+
 SNIFFED_BYTES = 12
-
-CHILD = Path(__file__).with_name("media_child.py")
+LONGEST_ANSWER = 4096  # bytes
+ROOT = Path(__file__).parents[1]
+Confinement = Literal["required", "best_effort"]
 
 
 class MediaError(Exception):
@@ -25,62 +31,117 @@ class MediaError(Exception):
 
 
 class UnsupportedMedia(MediaError):
-    """The file is not a PNG, JPEG or WebP image."""
+    """The file is in none of the formats that are accepted."""
 
 
 class BadMedia(MediaError):
-    """The file is damaged, or too large to be decoded."""
+    """The file is damaged, or larger or longer than may be decoded."""
+
+
+class Unconfined(InfraError):
+    """This machine cannot confine the check of uploads: that takes Linux with seccomp, on x86-64 or arm64.
+    `ATELIER_MEDIA_CONFINEMENT=best_effort` checks without."""  # 503
+
+
+class _Answer(BaseModel):
+    """What the child may say."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    unconfined: bool = False
+    detail: str = Field("", max_length=300)
+    media_type: Literal["", "image/png", "audio/flac", "video/webm"] = ""
+    width: int | None = Field(None, ge=1, le=100_000)
+    height: int | None = Field(None, ge=1, le=100_000)
+    duration_seconds: float | None = Field(None, ge=0, le=100_000, allow_inf_nan=False)
+    frames: int | None = Field(None, ge=1, le=1_000_000)
+
+
+def _is_mp3(head: bytes) -> bool:
+    """An ID3 tag, or at once a frame of MPEG audio layer III."""
+    return head.startswith(b"ID3") or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2)
+
+
+FORMATS: Mapping[str, Callable[[bytes], bool]] = {
+    "image/png": lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": lambda head: head.startswith(b"\xff\xd8\xff"),
+    "image/webp": lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+    "audio/wav": lambda head: head[:4] == b"RIFF" and head[8:12] == b"WAVE",
+    "audio/flac": lambda head: head.startswith(b"fLaC"),
+    "audio/ogg": lambda head: head.startswith(b"OggS"),
+    "audio/mpeg": _is_mp3,
+    "video/mp4": lambda head: head[4:8] == b"ftyp",  # MOV and M4A too
+    "video/webm": lambda head: head.startswith(b"\x1aE\xdf\xa3"),  # Matroska too
+}
+"""What is accepted, and how its first bytes look."""
 
 
 @dataclass(frozen=True)
-class CheckedImage:
-    """A file that was decoded completely and written again."""
+class CheckedMedia:
+    """A file that was decoded completely and written again. None: such media do not have that."""
 
     path: Path
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
+    duration_seconds: float | None
+    frames: int | None
 
 
 def sniff(head: bytes) -> str:
     """Media type by the first bytes, whatever the name or header says; UnsupportedMedia if it is none of
     ours."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    raise UnsupportedMedia("Only PNG, JPEG and WebP images are accepted; these bytes are none of them.")
+    for media_type, begins in FORMATS.items():
+        if begins(head):
+            return media_type
+    raise UnsupportedMedia(
+        "Accepted are images (PNG, JPEG, WebP), sound (WAV, FLAC, OGG, MP3, M4A) and video (MP4, MOV, WebM,"
+        " Matroska); these bytes begin none of them."
+    )
 
 
-def check_image(source: Path, folder: Path, *, seconds: float = SECONDS) -> CheckedImage:
-    """Decode `source` in a child and write it as `folder/checked.png`; UnsupportedMedia or BadMedia if it
-    is unfit."""
+def check_media(
+    source: Path, folder: Path, *, confinement: Confinement = "required", seconds: float | None = None
+) -> CheckedMedia:
+    """Decode `source` in a child and write it as `folder/checked`; UnsupportedMedia or BadMedia if it is
+    unfit, Unconfined if this machine cannot look at it safely."""
     with source.open("rb") as file:
-        sniff(file.read(SNIFFED_BYTES))
-    target = folder / "checked.png"
-    width, height = _ask_child(source, target, seconds)
-    return CheckedImage(target, "image/png", width, height)
+        sniffed = sniff(file.read(SNIFFED_BYTES))
+    target = folder / "checked"
+    seconds = seconds or BUDGETS[sniffed.partition("/")[0]].seconds
+    answer = _ask_child([sniffed, str(source), str(target), confinement], folder / "answer", seconds)
+    if answer.unconfined:
+        raise Unconfined
+    if answer.detail:
+        raise BadMedia(answer.detail)
+    if not answer.media_type:
+        raise BadMedia("The file could not be decoded.")
+    return CheckedMedia(
+        target, answer.media_type, answer.width, answer.height, answer.duration_seconds, answer.frames
+    )
 
 
-def _ask_child(source: Path, target: Path, seconds: float) -> tuple[int, int]:
-    command = [sys.executable, "-I", str(CHILD), str(source), str(target), str(MAX_PIXELS)]
-    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}  # no secret of ours reaches the child
+def _ask_child(words: list[str], said: Path, seconds: float) -> _Answer:
+    command = [sys.executable, "-P", "-s", "-m", "infra.media_child", *words]
+    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}  # no secret of ours
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
+        with said.open("wb") as out:  # a file, because its length has a limit too
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
-        raise BadMedia(f"The image could not be decoded within {seconds:g} seconds.") from None
+        raise BadMedia(f"The file could not be decoded within {seconds:g} seconds.") from None
     if done.returncode != 0:
-        raise BadMedia("The image could not be decoded within the limits of memory and time.")
-    answer = json.loads(done.stdout)
-    if "detail" in answer:
-        raise BadMedia(answer["detail"])
-    return answer["width"], answer["height"]
+        raise BadMedia("The file could not be decoded within the limits of memory and time.")
+    with said.open("rb") as file:
+        line = file.read(LONGEST_ANSWER)
+    try:
+        return _Answer.model_validate_json(line)
+    except ValidationError:
+        raise BadMedia("The file could not be decoded.") from None

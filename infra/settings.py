@@ -93,6 +93,22 @@ class Settings(BaseModel):
     webhook_timeout_seconds: float = Field(
         15.0, gt=0, le=30, description="How long a receiver of webhooks may take to answer."
     )
+    media_confinement: Literal["required", "best_effort"] = Field(
+        "required",
+        description="Uploads are decoded in a process that can reach nothing but them. `required`: where that"
+        " cannot be had (it takes Linux with seccomp, on x86-64 or arm64) uploads are answered 503."
+        " `best_effort`: there they are decoded under limits of memory and time alone.",
+    )
+    input_urls: bool = Field(
+        False,
+        description="Whether inputs may name a file by its URL, which the API then downloads. Only https on"
+        " port 443 of public addresses is reached, apart from `input_url_allow`.",
+    )
+    input_url_allow: str = Field(
+        "",
+        description="Hosts, hosts with a port (`files.lan:8080`) and networks (`10.1.0.0/16`), separated by"
+        " commas, that input URLs may reach though they are private, by http and on any port too.",
+    )
     scraper_key: str = Field(
         "",
         repr=False,
@@ -290,7 +306,9 @@ def table() -> str:
 
 def _type_name(annotation: object) -> str:
     if isinstance(annotation, type):
-        return {"str": "text", "int": "integer", "float": "number", "Path": "path"}[annotation.__name__]
+        return {"str": "text", "int": "integer", "float": "number", "Path": "path", "bool": "yes or no"}[
+            annotation.__name__
+        ]
     options = getattr(annotation, "__args__", ())
     return " or ".join(f"`{option}`" for option in options if isinstance(option, str)) or "path"
 

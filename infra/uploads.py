@@ -70,11 +70,13 @@ class Upload:
     media_type: str
     bytes: int
     sha256: str
-    width: int
-    height: int
+    width: int | None  # pixels; None for sound
+    height: int | None
     created_at: int
     expires_at: int  # first end of its life; a job that refers to it prolongs that
     complete: bool = False  # the object is stored; before that nobody may refer to it
+    duration_seconds: float | None = None  # of sound and video
+    frames: int | None = None  # of video
 
 
 class Uploads:
@@ -90,7 +92,17 @@ class Uploads:
 
     @translate()
     def reserve(
-        self, owner: str, *, filename: str, media_type: str, size: int, sha256: str, width: int, height: int
+        self,
+        owner: str,
+        *,
+        filename: str,
+        media_type: str,
+        size: int,
+        sha256: str,
+        width: int | None = None,
+        height: int | None = None,
+        duration_seconds: float | None = None,
+        frames: int | None = None,
     ) -> Upload:
         """Record an upload that is about to be stored; OwnerLimit when the owner's uploads would be too
         much."""
@@ -106,6 +118,8 @@ class Uploads:
             height,
             now,
             now + self._expires_ms,
+            duration_seconds=duration_seconds,
+            frames=frames,
         )
         keys = [_record(upload.id), PREFIX + "uploads:due", PREFIX + "uploads:bytes"]
         arguments: list[str | int] = [
@@ -136,6 +150,11 @@ class Uploads:
         if found is None or found.owner != owner or not found.complete:
             raise UploadNotFound
         return found
+
+    @translate()
+    def exists(self, upload_id: str) -> bool:
+        """Whether there is a record of it, whoever owns it."""
+        return bool(self._state.exists(_record(upload_id)))
 
     @translate()
     def refer(self, upload_id: str, job_ids: Iterable[str]) -> None:
@@ -195,5 +214,9 @@ def _jobs(upload_id: str) -> str:
 
 
 def _dump(upload: Upload) -> str:
+    """Without the newer fields where they say nothing: code that does not know them yet reads it too."""
     fields: dict[str, Any] = asdict(upload)
-    return json.dumps(fields)
+    newer = ("duration_seconds", "frames")
+    return json.dumps(
+        {name: fields[name] for name in fields if name not in newer or fields[name] is not None}
+    )

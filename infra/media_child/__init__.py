@@ -1,0 +1,1 @@
+"""The confined child of `media_check`: decodes one untrusted file, and writes what it decoded anew."""
