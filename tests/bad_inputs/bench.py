@@ -1,6 +1,7 @@
 """What the table's cases are sent with: a real server with keys, two owners, and a worker driven by hand."""
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from infra.keys import Keys
 from tests.integration.api.support import ApiServer, Hand
 
 JSON = {"Content-Type": "application/json"}
-OF_NO_REQUEST = (":ticked_at", ":keys", ":last")
+OF_NO_REQUEST = re.compile(r":(ticked_at|keys|last|outbox:(?!msg_).*)$")
 """Ends of keys that the API's own threads write."""
 
 
@@ -29,8 +30,8 @@ class Bench:
     records: redis.Redis
     hand: Hand
     keys: Keys
-    hosts: dict[str, str] = field(default_factory=dict)
-    """Addresses of servers that cases need, by what they are."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What a case's `before` leaves for its request, such as an id or the address of a server."""
 
     def submit(self, body: Any, **headers: str) -> httpx.Response:
         """`POST /v1/jobs` with this body as JSON, also with what JSON does not have, such as NaN."""
@@ -59,7 +60,7 @@ class Bench:
 
     def stored(self) -> set[str]:
         """Keys of the state server that come and go with jobs, uploads and what belongs to them."""
-        return {key for key in self.records.scan_iter(count=1000) if not key.endswith(OF_NO_REQUEST)}
+        return {key for key in self.records.scan_iter(count=1000) if not OF_NO_REQUEST.search(key)}
 
     def memory_bytes(self) -> int:
         """Resident memory of the API's processes."""

@@ -102,7 +102,7 @@ def his_path(bench: Bench) -> str:
 
 
 def upload_of_bob(bench: Bench) -> None:
-    bench.hosts["upload"] = bench.bob.post("/v1/uploads", content=png()).json()["id"]
+    bench.notes["upload"] = bench.bob.post("/v1/uploads", content=png()).json()["id"]
 
 
 def his(method: str, rest: str = "", **headers: str) -> Case:
@@ -119,10 +119,13 @@ def with_key(what: str, header: str) -> Case:
     return Case(what, lambda bench: bench.submit(text_to_image(), Authorization=header), NOBODY)
 
 
-def with_revoked_key(bench: Bench) -> httpx.Response:
-    key, secret = bench.keys.create("alice")
+def revoke_a_key(bench: Bench) -> None:
+    key, bench.notes["revoked"] = bench.keys.create("alice")
     bench.keys.revoke(key.id)
-    return bench.submit(text_to_image(), Authorization=f"Bearer {secret}")
+
+
+def with_revoked_key(bench: Bench) -> httpx.Response:
+    return bench.submit(text_to_image(), Authorization=f"Bearer {bench.notes['revoked']}")
 
 
 def with_half_of_a_key(bench: Bench) -> httpx.Response:
@@ -240,12 +243,12 @@ VALUES = (
     BadInput(34, "Somebody else's job", (
         his("GET"), his("GET", **{"Prefer": "wait=1"}), his("GET", "/events"), his("GET", "/artifacts/0.png"), his("POST", "/cancel"), his("POST", "/retry"), his("DELETE"),
         Case("his job as an input", lambda bench: bench.submit(from_image({"job": his_path(bench).rpartition("/")[2]})), at("image/job"), of_bob),
-        Case("his upload as an input", lambda bench: bench.submit(from_image({"upload": bench.hosts["upload"]})), at("image/upload"), upload_of_bob),
+        Case("his upload as an input", lambda bench: bench.submit(from_image({"upload": bench.notes["upload"]})), at("image/upload"), upload_of_bob),
         Case("an id that is none", lambda bench: bench.alice.get("/v1/jobs/job_" + "g" * 24), NO_JOB),
     ), "Never 403: that a job is there is not told. `tests/bad_inputs/test_two_owners.py` tries every call of the API."),
     BadInput(35, "Keys that are no good", (
         Case("none", without_key, NOBODY),
-        Case("a revoked one", with_revoked_key, NOBODY),
+        Case("a revoked one", with_revoked_key, NOBODY, revoke_a_key),
         Case("one with a wrong last letter", with_half_of_a_key, NOBODY),
         with_key("one that never was", "Bearer atl_0123456789abcdef_" + "x" * 43),
         with_key("`Bearer`", "Bearer"), with_key("`Basic YTpi`", "Basic YTpi"), with_key("`nonsense`", "nonsense"),

@@ -1,0 +1,65 @@
+"""What exists on the fuzzed server, as answers tell it."""
+
+import json
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+REMEMBERED = 200
+FINAL = ("succeeded", "failed", "cancelled")
+
+
+def _some() -> "deque[Any]":
+    return deque(maxlen=REMEMBERED)
+
+
+@dataclass
+class Known:
+    """Ids to put into requests. The anchors are never deleted, so there is always one of each."""
+
+    anchors: Json
+    """`job` (final, with an artifact), `artifact` (its name), `upload`, `endpoint`, `message`."""
+    jobs: "deque[str]" = field(default_factory=_some)
+    endpoints: "deque[str]" = field(default_factory=_some)
+    uploads: "deque[str]" = field(default_factory=_some)
+    chance: random.Random = field(default_factory=lambda: random.Random(7))  # the same run for the same seed
+
+    @classmethod
+    def load(cls, file: Path) -> "Known":
+        """The anchors that `tests.fuzz.anchors` has written."""
+        return cls(json.loads(file.read_text()))
+
+    def job(self) -> str:
+        """A job, whatever its state."""
+        return self.chance.choice([*self.jobs, self.anchors["job"]])
+
+    def upload(self) -> str:
+        return self.chance.choice([*self.uploads, self.anchors["upload"]])
+
+    def endpoint(self) -> str:
+        return self.chance.choice([*self.endpoints, self.anchors["endpoint"]])
+
+    def taken_job(self) -> str | None:
+        """A job that is named no more afterwards, for a call that removes it."""
+        return self.jobs.popleft() if self.jobs else None
+
+    def taken_endpoint(self) -> str | None:
+        return self.endpoints.popleft() if self.endpoints else None
+
+    def learn(self, path: str, body: Any) -> None:
+        """Remember what an answer to a POST of this path has made."""
+        if not isinstance(body, dict):
+            return
+        made = [item.get("id", "") for item in body.get("data", [body]) if isinstance(item, dict)]
+        for made_id in made:
+            kinds = {"job_": self.jobs, "upl_": self.uploads, "we_": self.endpoints}
+            for prefix, kept in kinds.items():
+                if made_id.startswith(prefix) and path in (
+                    "/v1/jobs",
+                    "/v1/uploads",
+                    "/v1/webhook-endpoints",
+                ):
+                    kept.append(made_id)
