@@ -31,6 +31,7 @@ from api.webhook_bodies import (
     TestBody,
 )
 from infra.jobs.record import Status
+from infra.media_check import FORMATS
 
 Json = dict[str, Any]
 JOB_ID = r"^job_[0-9a-f]{24}$"
@@ -39,7 +40,6 @@ MESSAGE_ID = r"^msg_[0-9a-f]{24}$"
 
 
 @dataclass(frozen=True)
-from infra.media_check import FORMATS
 class Parameter:
     """One value in the path, the query or the headers."""
 
