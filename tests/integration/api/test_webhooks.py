@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-import redis
 
 from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
@@ -31,11 +30,17 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
+def own_state(start_server: Callable[..., StateServer]) -> StateServer:
+    """Not the one of `api`, whose dispatcher may not reach the receiver."""
+    return start_server()
+
+
+@pytest.fixture
 def start_reaching(
-    start_api: Callable[..., ApiServer], valkey: StateServer, broker: StateServer, receiver: Receiver
+    start_api: Callable[..., ApiServer], own_state: StateServer, receiver: Receiver
 ) -> Callable[..., ApiServer]:
     """Starts an API that may reach the receiver."""
-    return partial(start_api, redis_url=valkey.url, broker_url=broker.url, webhook_allow=receiver.allow)
+    return partial(start_api, redis_url=own_state.url, webhook_allow=receiver.allow)
 
 
 @pytest.fixture
@@ -213,7 +218,7 @@ def test_a_url_is_signed_with_the_owners_secret(reaching: httpx.Client, receiver
 
 
 def test_a_success_can_be_fetched_when_it_is_told(
-    reaching: httpx.Client, reaching_api: ApiServer, receiver: Receiver, records: redis.Redis
+    reaching: httpx.Client, reaching_api: ApiServer, receiver: Receiver, own_state: StateServer
 ) -> None:
     endpoint = made(reaching, receiver.url)
     told: list[Json] = []
@@ -224,7 +229,8 @@ def test_a_success_can_be_fetched_when_it_is_told(
 
     receiver.answer = fetch
     job = submitted(reaching, text_to_image() | {"webhook": endpoint["id"]})
-    Hand(JobQueue(records, limits=Limits()), open_storage(reaching_api.settings)).finish()
+    with own_state.client() as records:
+        Hand(JobQueue(records, limits=Limits()), open_storage(reaching_api.settings)).finish()
     wait_for_state(reaching, job["id"], "delivered")
 
     assert [(each["id"], each["status"], len(each["artifacts"])) for each in told] == [
@@ -277,7 +283,7 @@ def test_secrets_and_urls_are_not_in_the_log(
 
 
 def test_a_message_survives_kill_9_of_the_api(
-    start_reaching: Callable[..., ApiServer], receiver: Receiver, records: redis.Redis
+    start_reaching: Callable[..., ApiServer], receiver: Receiver, own_state: StateServer
 ) -> None:
     """The process dies while the receiver is still thinking; another one tells it again."""
     first = start_reaching()
@@ -295,9 +301,10 @@ def test_a_message_survives_kill_9_of_the_api(
     with first.client() as client:
         endpoint = made(client, receiver.url)
         job = submitted(client, text_to_image() | {"webhook": endpoint["id"]})
-        JobQueue(records, limits=Limits()).cancel(job["id"], "local")
-        assert killed.wait(20)
-    records.incrby(f"{PREFIX}skew", 61_000)  # the lease of the dead
+        with own_state.client() as records:
+            JobQueue(records, limits=Limits()).cancel(job["id"], "local")
+            assert killed.wait(20)
+            records.incrby(f"{PREFIX}skew", 61_000)  # the lease of the dead
     with start_reaching().client() as client:
         found = wait_for_state(client, job["id"], "delivered")
 
