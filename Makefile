@@ -3,12 +3,16 @@
 #   PYTHON=python3.12        the Python to make .venv with (3.11 or newer)
 #   TORCH_INDEX_URL=URL      where to take torch from, such as a CPU build's index; empty: where pip always looks
 #   ARGS="-k storage"        more words for `make test`, `make up` or `make bench`
+#   JOBS=300 KILLS=15 SEED=2 how big a storm `make storm` makes, and which
 #   TESTERS=0                how many processes run the tests; they mostly wait for servers, so more than cores is right
 
 PYTHON ?= python3
 TORCH_INDEX_URL ?=
 ARGS ?=
 TESTERS ?= 4
+JOBS ?= 10000
+KILLS ?= 500
+SEED ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,10 +24,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up test check lint fmt bench chaos lock clean
+.PHONY: help setup demo up test check lint fmt bench chaos storm recovery lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything that the other targets need
 
@@ -53,6 +57,12 @@ bench: $(STAMP) ## Measure what Atelier adds to a job, beside a plain Celery tas
 
 chaos: $(STAMP) ## Run every fault of the kill matrix, and write docs/kill-matrix.md
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+storm: $(STAMP) ## Kill parts of a deployment under load, judge every job, and write docs/storm.md (JOBS= KILLS= SEED=)
+	@$(BIN)/python -m tests.chaos.storm --jobs $(JOBS) --kills $(KILLS) --seed $(SEED) --docs docs $(ARGS)
+
+recovery: $(STAMP) ## Measure how soon jobs go on after kills, and write docs/recovery.md
+	@$(BIN)/python -m tests.chaos.recovery --docs docs $(ARGS)
 
 lock: $(STAMP) ## Write the versions in .venv into constraints.txt
 	@{ head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.tmp

@@ -1,0 +1,239 @@
+"""The parts of a deployment, each a real process that can be killed and comes back on the same address and
+data. All of them end with this process, however that ends.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import psutil
+import pytest
+import redis
+
+from infra.connections import connect
+from infra.embedded import tether
+from infra.settings import Settings
+from tests.integration.cluster import FAKE_CATALOG, FAKE_FAMILY, TESTS
+from tests.servers import DURABLE, FORGETFUL, S3_ACCESS, S3_SECRET, free_port, valkey_program, wait_for
+
+READY_SECONDS = 60.0
+
+
+class Part:
+    """One process under a tether; `pid` is its own, not the tether's."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: dict[str, str],
+        log: Path,
+        ready: Callable[["Part"], bool],
+    ) -> None:
+        self.name = name
+        self.log = log
+        self.due = 0.0
+        """By the monotonic clock: not to be started before."""
+        self._command = command
+        self._environ = environ
+        self._ready = ready
+        self._tether: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    def start(self) -> None:
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._tether = tether.start(self._command, env=self._environ, stdout=log, stderr=log)
+
+    @property
+    def running(self) -> bool:
+        return self._tether is not None and self._tether.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        return self.running and self._ready(self)
+
+    def wait_until_ready(self) -> None:
+        """Fails as soon as it is clear that it will not be."""
+        wait_for(
+            lambda: self.ready or not self.running, READY_SECONDS, f"{self.name}, logging to {self.log},"
+        )
+        if not self.running:
+            pytest.fail(f"{self.name} ended at once:\n{self.log_of_this_run()[-2000:]}")
+
+    @property
+    def process(self) -> psutil.Process | None:
+        """The process itself, if it has come up."""
+        if not self.running:
+            return None
+        assert self._tether is not None
+        with suppress(psutil.NoSuchProcess):
+            return next(iter(psutil.Process(self._tether.pid).children()), None)
+        return None
+
+    def child(self, word: str = "") -> psutil.Process | None:
+        """A child of the process, with this word in its command."""
+        process = self.process
+        with suppress(psutil.NoSuchProcess):
+            children = process.children() if process else []
+            return next((child for child in children if not word or word in child.cmdline()), None)
+        return None
+
+    def kill(self, down_seconds: float) -> None:
+        """SIGKILL; `start` is due after `down_seconds`."""
+        process = self.process
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.due = time.monotonic() + down_seconds
+        self.forget()
+
+    def forget(self) -> int | None:
+        """Collect a process that has ended; its exit code."""
+        if self._tether is None:
+            return None
+        code = self._tether.wait(READY_SECONDS)
+        assert self._tether.stdin is not None
+        self._tether.stdin.close()
+        self._tether = None
+        return code
+
+    def drain(self) -> None:
+        """SIGTERM, and its end waited for."""
+        if self._tether is not None:
+            self._tether.send_signal(signal.SIGTERM)
+            self.forget()
+
+    def stop(self) -> None:
+        """End it by force."""
+        if self._tether is not None:
+            assert self._tether.stdin is not None
+            self._tether.stdin.close()
+            self._tether.wait(READY_SECONDS)
+            self._tether = None
+
+    def log_of_this_run(self) -> str:
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return file.read().decode(errors="replace")
+
+    def worker_id(self) -> str | None:
+        """How the queue calls this worker, once it has started."""
+        for line in self.log_of_this_run().splitlines():
+            if '"worker.started"' in line:
+                return str(json.loads(line)["worker"])
+        return None
+
+
+class Deployment:
+    """State server, broker, S3 server, API and workers, on addresses that stay the same."""
+
+    def __init__(self, folder: Path, workers: int, **changes: object) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+        self.bucket_folder = folder / "s3"
+        for made in (folder / "state", folder / "broker", self.bucket_folder, self.logs):
+            made.mkdir(parents=True, exist_ok=True)
+        s3_port = free_port()
+        self.settings = Settings.model_validate(
+            {
+                "home": folder / "home",
+                "redis_url": f"unix://{folder / 'state.sock'}",
+                "broker_url": f"unix://{folder / 'broker.sock'}",
+                "storage_url": f"s3+http://{S3_ACCESS}:{quote(S3_SECRET, safe='')}@127.0.0.1:{s3_port}/storm",
+                "catalog": str(FAKE_CATALOG),
+                "port": free_port(),
+                "max_queued_per_owner": 100_000,
+                "events_keep_seconds": 86_400,
+                **changes,
+            }
+        )
+        self.state = self._valkey("state", DURABLE)
+        self.broker = self._valkey("broker", FORGETFUL)
+        self.storage = self._rclone(s3_port)
+        self.api = self._ours("api", ["api"], lambda _: _serves(self.url))
+        self.workers = [
+            self._ours(
+                f"worker-{number}", ["workers", "--device", "cpu"], lambda part: bool(part.worker_id())
+            )
+            for number in range(1, workers + 1)
+        ]
+        self.parts = [self.state, self.broker, self.storage, self.api, *self.workers]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def start(self) -> None:
+        """Start all parts, the servers first; returns when all are ready."""
+        for part in self.parts:
+            part.start()
+            if part not in self.workers:
+                part.wait_until_ready()
+        for part in self.workers:
+            part.wait_until_ready()
+
+    def drain_workers(self) -> None:
+        for worker in self.workers:
+            worker.drain()
+
+    def stop(self) -> None:
+        for part in reversed(self.parts):
+            part.stop()
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=10)
+
+    def state_client(self) -> redis.Redis:
+        return connect(self.settings.state_address, name="atelier-storm")
+
+    def _part(self, name: str, command: Sequence[str], ready: Callable[[Part], bool], **environ: str) -> Part:
+        return Part(name, command, {**os.environ, **environ}, self.logs / f"{name}.log", ready)
+
+    def _valkey(self, name: str, options: Sequence[str]) -> Part:
+        socket = self.folder / f"{name}.sock"
+        places = ["--port", "0", "--unixsocket", str(socket), "--dir", str(self.folder / name)]
+        command = [valkey_program(), *places, "--save", "", *options]
+        return self._part(name, command, lambda _: _answers(f"unix://{socket}"))
+
+    def _rclone(self, port: int) -> Part:
+        rclone = str(Path(sys.executable).with_name("rclone"))
+        places = ["--addr", f"127.0.0.1:{port}", str(self.bucket_folder)]
+        command = [rclone, "serve", "s3", "--auth-key", f"{S3_ACCESS},{S3_SECRET}", *places]
+        url = f"http://127.0.0.1:{port}"
+        return self._part("s3", command, lambda _: _listens(url), RCLONE_CONFIG=os.devnull)
+
+    def _ours(self, name: str, module: Sequence[str], ready: Callable[[Part], bool]) -> Part:
+        path = f"{TESTS.parent}{os.pathsep}{FAKE_FAMILY}"
+        command = [sys.executable, "-m", *module]
+        return self._part(name, command, ready, **self.settings.environ(), PYTHONPATH=path)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(connect(url, retries=0).ping())
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+
+
+def _listens(url: str) -> bool:
+    try:
+        httpx.get(url, trust_env=False, timeout=2)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def _serves(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,15 @@
+"""How big a storm is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a storm is made of."""
+
+    jobs: int
+    kills: int
+    seed: int = 1
+    workers: int = 4
+    minutes: float = 60.0
+    """Then no more is submitted and nobody is killed; what was accepted still ends and is judged."""
