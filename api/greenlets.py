@@ -1,7 +1,7 @@
 """gunicorn's gevent worker, with what it lacks: no connection may stall for ever, and watchers go at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gevent
@@ -11,6 +11,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from api.patching import close_at_once
 from api.services import EXTENSION, Services
+from api.unreadable import refusal
 
 STALLED_SECONDS = (
     60.0  # a client that takes none of the bytes sent to it, or sends none of those that it promised
@@ -31,6 +32,15 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         client.settimeout(STALLED_SECONDS)
         AsyncWorker.handle(self, listener, client, address)  # GeventWorker's would make it wait for ever
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a request that could not be read, and so reached no application."""
+        answer = refusal(exc)
+        if answer is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        with suppress(OSError):  # it may be gone already
+            client.sendall(answer)
 
     def run(self) -> None:
         self._services.start()

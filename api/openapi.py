@@ -14,8 +14,14 @@ from pipelines.kinds import KINDS
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
-ALWAYS = ("internal_error", "malformed_request", "invalid_request")
+ALWAYS = ("internal_error", "malformed_request", "invalid_request", "uri_too_long", "headers_too_large")
 WITH_KEY = ("unauthorized", "forbidden_origin", "state_unavailable", "overloaded")
+SECURITY: dict[str, list[Json]] = {
+    "key": [{"key": []}, {}],
+    "admin": [{"key": []}, {}],
+    "scraper": [{"key": []}, {}],
+    "open": [],
+}
 
 
 @cache
@@ -58,7 +64,7 @@ def _operation(route: Route) -> Json:
             "required": True,
             "content": {m: {"schema": s} for m, s in route.body.items()},
         }
-    operation["security"] = {"key": [{"key": []}, {}], "open": [], "scraper": [{"key": []}, {}]}[route.auth]
+    operation["security"] = SECURITY[route.auth]
     return operation
 
 
@@ -74,7 +80,8 @@ def _parameter(parameter: Parameter) -> Json:
 
 def _responses(route: Route) -> Json:
     responses = {str(reply.status): _reply(reply) for reply in route.replies}
-    slugs = (*route.problems, *ALWAYS, *(WITH_KEY if route.auth == "key" else ()))
+    slugs = (*route.problems, *ALWAYS, *(WITH_KEY if route.auth in ("key", "admin") else ()))
+    slugs += ("forbidden",) if route.auth == "admin" else ()
     for status in sorted({PROBLEM_TYPES[slug].status for slug in slugs}):
         kinds = [PROBLEM_TYPES[slug] for slug in slugs if PROBLEM_TYPES[slug].status == status]
         responses[str(status)] = {

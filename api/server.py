@@ -18,6 +18,7 @@ from gunicorn.glogging import Logger
 from redis import Redis
 
 from api.loopback import is_loopback
+from api.unreadable import LONGEST_REQUEST_LINE
 from infra import logs, metrics
 from infra.connections import Durability, check_durable, check_server, connect
 from infra.crash_points import arm
@@ -152,6 +153,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_connections": self.settings.max_watchers + OTHER_CONNECTIONS,
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108 - a heartbeat file
             "keepalive": KEEP_ALIVE_SECONDS,
+            "limit_request_line": LONGEST_REQUEST_LINE,
             "graceful_timeout": GRACE_SECONDS,
             "timeout": SILENT_SECONDS,
             "logger_class": _Logger,

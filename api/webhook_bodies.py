@@ -13,8 +13,10 @@ class NewEndpoint(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    url: str = Field(min_length=1, max_length=2048, description="Where messages are posted to: https.")
-    description: str = Field("", max_length=200, description="A note for people.")
+    url: str = Field(
+        max_length=2048, pattern=r"^https?://[^\x00]+$", description="Where messages are posted to: https."
+    )
+    description: str = Field("", max_length=200, pattern=r"^[^\x00]*$", description="A note for people.")
 
 
 class EndpointBody(BaseModel):
