@@ -58,7 +58,8 @@ def _known(child: psutil.Process, before: set[int]) -> bool:
         return True
 
 
-def _session_server(program: str, options: tuple[str, ...] = servers.DURABLE) -> Iterator[StateServer]:
+def session_server(program: str, options: tuple[str, ...] = servers.DURABLE) -> Iterator[StateServer]:
+    """A server that lives as long as the session."""
     server = StateServer(program, options).start()
     assert server.process is not None
     servers.kept.add(server.process.pid)
@@ -68,17 +69,17 @@ def _session_server(program: str, options: tuple[str, ...] = servers.DURABLE) ->
 
 @pytest.fixture(scope="session")
 def valkey_of_session() -> Iterator[StateServer]:
-    yield from _session_server(valkey_program())
+    yield from session_server(valkey_program())
 
 
 @pytest.fixture(scope="session")
 def redis_of_session() -> Iterator[StateServer]:
-    yield from _session_server(redis_program())
+    yield from session_server(redis_program())
 
 
 @pytest.fixture(scope="session")
 def broker_of_session() -> Iterator[StateServer]:
-    yield from _session_server(valkey_program(), FORGETFUL)
+    yield from session_server(valkey_program(), FORGETFUL)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from infra.settings import Settings
 from infra.storage import open_storage
 from tests import servers
 from tests.bad_inputs.bench import Bench
-from tests.integration.api.conftest import start_api
+from tests.integration.api.conftest import start_api, valkey_of_session
 from tests.integration.api.support import CATALOG, ApiServer, Hand
 from tests.servers import StateServer, free_port
 
-__all__ = ["start_api"]  # a fixture, used here too
+__all__ = ["start_api", "valkey_of_session"]  # fixtures, used here too
 
 
 @pytest.fixture(scope="session")

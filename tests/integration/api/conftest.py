@@ -14,8 +14,9 @@ from infra.keys import Keys
 from infra.settings import Settings
 from infra.storage import open_storage
 from tests import servers
+from tests.conftest import session_server
 from tests.integration.api.support import CATALOG, ApiServer, Hand
-from tests.servers import StateServer, free_port
+from tests.servers import StateServer, free_port, valkey_program
 
 
 @pytest.fixture
@@ -34,6 +35,12 @@ def start_api(tmp_path: Path) -> Iterator[Callable[..., ApiServer]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_of_session() -> Iterator[StateServer]:
+    """Not the one of unit tests: the API on it rescues whatever jobs are there, and sends their messages."""
+    yield from session_server(valkey_program())
 
 
 @pytest.fixture(scope="session")
