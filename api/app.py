@@ -15,6 +15,7 @@ from api.routes import ENDPOINT_ID, JOB_ID, ROUTES, Route
 from api.services import EXTENSION, build_services
 from api.translation import problem_response, to_problem
 from infra.connections import Durability
+from infra.keys import Scope
 from infra.settings import Settings, load_settings
 
 SECURITY_HEADERS = {
@@ -50,8 +51,11 @@ def _guarded(route: Route) -> Callable[..., AnyResponse]:
     view = route.view()
 
     def guarded(**variables: str) -> AnyResponse:
-        if route.auth == "key":
-            g.owner = authenticate()
+        if route.auth in ("key", "admin"):
+            caller = authenticate()
+            g.owner, g.key_id = caller.owner, caller.key_id
+            if route.auth == "admin":
+                caller.require(Scope.ADMIN)
         for name, (pattern, slug) in ID_PATTERNS.items():
             if name in variables and not re.fullmatch(pattern, variables[name]):
                 raise Problem(slug)

@@ -1,6 +1,7 @@
 """Who is asking. With a key: its owner. Without: this machine's own programs, until the first key exists."""
 
 import hmac
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import request
@@ -8,27 +9,46 @@ from flask import request
 from api.loopback import is_loopback
 from api.problems import Problem
 from api.services import services
-from infra.keys import LOCAL_OWNER
+from infra.keys import LOCAL_OWNER, Scope
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="atelier"'}
 
 
-def authenticate() -> str:
-    """The owner that this request acts for; Problem 401, or 403 for a keyless caller that is not local."""
+@dataclass(frozen=True)
+class Caller:
+    """On whose behalf a request is made."""
+
+    owner: str
+    key_id: str | None
+    """None without a key."""
+    scopes: tuple[Scope, ...]
+
+    def require(self, scope: Scope) -> None:
+        """Problem 403 unless the caller may do this."""
+        if scope not in self.scopes:
+            raise Problem("forbidden", f"This call needs a key with the scope `{scope}`.")
+
+
+LOCAL = Caller(LOCAL_OWNER, None, (Scope.ADMIN,))
+"""Without keys, whoever reaches the API sits at this machine and operates it."""
+
+
+def authenticate() -> Caller:
+    """Who is asking; Problem 401, or 403 for a keyless caller that is not local."""
     if "Authorization" in request.headers:
-        return _owner_of_key()
+        return _caller_of_key()
     if not is_loopback(services().settings.host) or services().keys.any():
         raise Problem("unauthorized", "Send an API key as `Authorization: Bearer atl_…`.", headers=CHALLENGE)
     check_local_caller()
-    return LOCAL_OWNER
+    return LOCAL
 
 
-def _owner_of_key() -> str:
-    key = bearer_token()
-    owner = services().keys.authenticate(key) if key else None
-    if owner is None:
+def _caller_of_key() -> Caller:
+    text = bearer_token()
+    key = services().keys.authenticate(text) if text else None
+    if key is None:
         raise Problem("unauthorized", "This API key does not exist or was revoked.", headers=CHALLENGE)
-    return owner
+    return Caller(key.owner, key.id, key.scopes)
 
 
 def bearer_token() -> str:

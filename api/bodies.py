@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 
-from infra.jobs.answers import QueueStats, WorkerInfo
+from infra.jobs.answers import QueueStats, Standing, WorkerInfo
 from infra.jobs.record import Artifact, Attempt, Job, JobError, Status
 from infra.uploads import Upload
 from pipelines.kinds import KINDS, schema_of
@@ -19,6 +19,7 @@ from pipelines.models import Model
 
 Json = dict[str, Any]
 TIME: JsonDict = {"format": "date-time"}
+NOWHERE = Standing(None, paused=False)
 
 
 class ErrorBody(BaseModel):
@@ -47,6 +48,8 @@ class PlaceBody(BaseModel):
         description="Place in its queue, 1 is next; left out in lists and while it waits for something else.",
     )
     estimated_start_seconds: float | None = Field(None, description="Left out while there is no estimate.")
+    paused: bool = Field(description="Its queue or its model is paused: it waits for an operator.")
+    front: bool = Field(description="An operator has raised it to the front of its queue.")
 
 
 class AttemptBody(BaseModel):
@@ -144,6 +147,10 @@ class CountBody(BaseModel):
     """How many jobs a call for many has changed."""
 
     count: int
+    next_cursor: str | None = Field(
+        description="Not null when the call ended before all jobs were looked at: say it again with this"
+        " `cursor` to go on."
+    )
 
 
 class UploadBody(BaseModel):
@@ -151,7 +158,7 @@ class UploadBody(BaseModel):
 
     id: str = Field(description='For inputs: `{"upload": id}`.')
     filename: str
-    media_type: str = Field(description="As stored: always image/png, whatever was sent.")
+    media_type: str = Field(description="As stored, whatever was sent: image/png, audio/flac or video/webm.")
     bytes: int
     sha256: str
     width: int | None = Field(None, description="Pixels; of images and videos.")
@@ -182,6 +189,7 @@ class ModelBody(BaseModel):
     inputs: Json = Field(
         description="By kind: the JSON Schema of the inputs with this model's defaults and limits."
     )
+    paused: bool = Field(description="Its jobs are not started until an operator resumes it.")
     warm: int = Field(description="Live workers that have it loaded.")
     workers: int = Field(description="Live workers that can serve it; 0 means that its jobs wait.")
 
@@ -212,6 +220,7 @@ class QueueBody(BaseModel):
     device_seconds: float
     workers: int
     idle_workers: int
+    paused: bool = Field(description="Its jobs are not started until an operator resumes it.")
 
 
 class WorkerBody(BaseModel):
@@ -224,6 +233,10 @@ class WorkerBody(BaseModel):
     warm: list[str]
     idle: bool
     running: int = Field(description="Jobs that it runs.")
+    paused: bool = Field(description="It starts no jobs until an operator resumes it.")
+    trouble: str | None = Field(
+        None, description="Why it starts no jobs for now, although it lives; left out when all is well."
+    )
     since: str = Field(json_schema_extra=TIME)
     seen_at: str = Field(json_schema_extra=TIME)
 
@@ -246,7 +259,7 @@ def job_path(job_id: str) -> str:
     return f"/v1/jobs/{job_id}"
 
 
-def job_body(job: Job, *, position: int | None = None, live: Mapping[str, Any] | None = None) -> Json:
+def job_body(job: Job, *, standing: Standing = NOWHERE, live: Mapping[str, Any] | None = None) -> Json:
     """The job as clients see it; `live` is progress that is fresher than the record's."""
     path = job_path(job.id)
     progress = (live or job.progress) if job.status is Status.RUNNING else None
@@ -261,7 +274,7 @@ def job_body(job: Job, *, position: int | None = None, live: Mapping[str, Any] |
             "inputs": job.inputs,
             "metadata": job.metadata,
             "progress": progress_body(progress) if progress else None,
-            "queue": without_nothing({"position": position}) if job.status is Status.QUEUED else None,
+            "queue": place_body(job, standing) if job.status is Status.QUEUED else None,
             "waits_for": list(job.waits_for) or None,
             "attempts": [attempt_body(attempt) for attempt in job.attempts],
             "artifacts": [artifact_body(job.id, artifact) for artifact in job.artifacts],
@@ -277,6 +290,11 @@ def job_body(job: Job, *, position: int | None = None, live: Mapping[str, Any] |
             "urls": {"self": path, "cancel": f"{path}/cancel", "events": f"{path}/events"},
         }
     )
+
+
+def place_body(job: Job, standing: Standing) -> Json:
+    known = {"position": standing.position, "paused": standing.paused, "front": job.front}
+    return without_nothing(known)
 
 
 def progress_body(progress: Mapping[str, Any]) -> Json:
@@ -311,10 +329,10 @@ def error_body(error: JobError) -> Json:
 def upload_body(upload: Upload) -> Json:
     same = (name for name in UploadBody.model_fields if not name.endswith("_at"))
     times = {"created_at": timestamp(upload.created_at), "expires_at": timestamp(upload.expires_at)}
-    return {name: getattr(upload, name) for name in same} | times
+    return without_nothing({name: getattr(upload, name) for name in same}) | times
 
 
-def model_body(model: Model, workers: Sequence[WorkerInfo]) -> Json:
+def model_body(model: Model, workers: Sequence[WorkerInfo], *, paused: bool) -> Json:
     return without_nothing(
         {
             "id": model.name,
@@ -332,6 +350,7 @@ def model_body(model: Model, workers: Sequence[WorkerInfo]) -> Json:
             "defaults": dict(model.defaults),
             "limits": {name: limit.model_dump(exclude_none=True) for name, limit in model.limits.items()},
             "inputs": {kind: model.schema_for(kind) for kind in model.kinds},
+            "paused": paused,
             "warm": sum(model.name in worker.card.warm for worker in workers),
             "workers": sum(model.name in worker.card.models for worker in workers),
         }
@@ -358,17 +377,21 @@ def queue_body(stats: QueueStats) -> Json:
 
 def worker_body(worker: WorkerInfo) -> Json:
     """Without host and process id: those are for the operator, who has the logs."""
-    return {
-        "id": worker.card.id,
-        "device": worker.card.device,
-        "queues": list(worker.card.queues),
-        "models": list(worker.card.models),
-        "warm": list(worker.card.warm),
-        "idle": worker.parked,
-        "running": len(worker.jobs),
-        "since": timestamp(worker.since),
-        "seen_at": timestamp(worker.seen_at),
-    }
+    return without_nothing(
+        {
+            "id": worker.card.id,
+            "device": worker.card.device,
+            "queues": list(worker.card.queues),
+            "models": list(worker.card.models),
+            "warm": list(worker.card.warm),
+            "idle": worker.parked,
+            "running": len(worker.jobs),
+            "paused": worker.paused,
+            "trouble": worker.trouble or None,
+            "since": timestamp(worker.since),
+            "seen_at": timestamp(worker.seen_at),
+        }
+    )
 
 
 def maybe_time(milliseconds: int | None) -> str | None:

@@ -20,6 +20,14 @@ from api.bodies import (
     UploadBody,
     WorkerBody,
 )
+from api.operator_bodies import (
+    AdminJobBody,
+    AdminJobListBody,
+    PauseBody,
+    PauseOrder,
+    ResumedBody,
+    ResumeOrder,
+)
 from api.submission import MAX_CHAIN, ChainedSubmission, Submission
 from api.webhook_bodies import (
     DeliveryBody,
@@ -30,6 +38,7 @@ from api.webhook_bodies import (
     OwnSecretBody,
     TestBody,
 )
+from infra.jobs.events import EventType
 from infra.jobs.record import Status
 from infra.media_check import FORMATS
 
@@ -77,7 +86,7 @@ class Route:
     body: Mapping[str, Json] | None = None
     """Schema by media type."""
     body_models: tuple[type[BaseModel], ...] = ()
-    auth: Literal["key", "open", "scraper"] = "key"
+    auth: Literal["key", "admin", "open", "scraper"] = "key"
 
     @property
     def tag(self) -> str:
@@ -132,8 +141,14 @@ FILTERS = (
     Parameter("kind", "query", "Only jobs of this kind.", {"type": "string", "maxLength": 160}),
     Parameter("model", "query", "Only jobs of this model.", {"type": "string", "maxLength": 160}),
 )
+ADMIN_FILTERS = (
+    Parameter("owner", "query", "Only jobs of this owner.", {"type": "string", "maxLength": 160}),
+    Parameter("queue", "query", "Only jobs of this queue.", {"type": "string", "maxLength": 160}),
+    *FILTERS,
+)
+CURSOR = Parameter("cursor", "query", "`next_cursor` of the answer before.", {"type": "string"})
 PAGING = (
-    Parameter("cursor", "query", "`next_cursor` of the page before.", {"type": "string"}),
+    CURSOR,
     Parameter(
         "limit", "query", "Jobs a page, 20 when absent.", {"type": "integer", "minimum": 1, "maximum": 100}
     ),
@@ -152,7 +167,23 @@ SUBMITTED: Json = {
 ACCEPTED: Json = {
     "anyOf": [{"$ref": "#/components/schemas/JobBody"}, {"$ref": "#/components/schemas/ChainBody"}]
 }
-BYTES: Json = {"type": "string", "format": "binary"}
+FILENAME: Json = {
+    "type": "string",
+    "pattern": r"^[^\x00-\x1f\x7f-\x9f\\/\u2028\u2029]{1,200}$",
+    "not": {"enum": [".", ".."]},
+}
+BYTES: Json = {}  # OpenAPI 3.1: bytes have no schema
+EVENT: Json = {
+    "description": "Each event.",
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "For `Last-Event-ID`; live progress has none of its own."},
+        "event": {"enum": [str(kind) for kind in EventType]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer", "description": "Milliseconds until a browser connects again."},
+    },
+}
 JSON_BODY = ("malformed_json", "request_timeout", "too_large", "unsupported_media_type")
 NO_BODY = ("malformed_json", "request_timeout", "too_large")
 
@@ -185,7 +216,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/v1/jobs/cancel", "jobs.cancel_many", "Cancel all your jobs that match and are not final.",
-        (Reply(200, "How many.", CountBody),), NO_BODY, FILTERS,
+        (Reply(200, "How many.", CountBody),), NO_BODY, (*FILTERS, CURSOR),
     ),
     Route(
         "POST", "/v1/jobs/{job_id}/retry", "jobs.retry", "Queue the same inputs, seed included, as a new job.",
@@ -194,12 +225,12 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/v1/jobs/retry", "jobs.retry_many", "Retry your failed and cancelled jobs that match and were not retried yet.",
-        (Reply(202, "How many.", CountBody),), (*NO_BODY, "owner_limit", "system_full", "storage_full"), FILTERS,
+        (Reply(202, "How many.", CountBody),), (*NO_BODY, "owner_limit", "system_full", "storage_full"), (*FILTERS, CURSOR),
     ),
     Route(
         "GET", "/v1/jobs/{job_id}/events", "events.stream", "Watch a job: server-sent events until its final one.",
         (
-            Reply(200, "The events.", media_type="text/event-stream", schema={"type": "string"}),
+            Reply(200, "The events.", media_type="text/event-stream", schema=EVENT),
             Reply(204, "The final event was seen; do not connect again."),
         ),
         ("job_not_found", "too_many_watchers"), (ID, LAST_EVENT),
@@ -218,7 +249,7 @@ ROUTES: tuple[Route, ...] = (
         "POST", "/v1/uploads", "uploads.create", "Upload a file for inputs: the raw bytes of an image, a sound or a video.",
         (Reply(201, "Stored for 24 h, or as long as a job needs it.", UploadBody),),
         ("bad_media", "request_timeout", "too_large", "unsupported_media_type", "owner_limit", "too_many_uploads", "media_unconfined", "storage_unavailable", "storage_full"),
-        (Parameter("filename", "query", "A name for people.", {"type": "string", "minLength": 1, "maxLength": 200}),),
+        (Parameter("filename", "query", "A name for people.", FILENAME),),
         dict.fromkeys(("application/octet-stream", *FORMATS), BYTES),
     ),
     Route(
@@ -285,6 +316,36 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/workers", "catalog.workers", "The live workers.",
         (Reply(200, "All workers.", schema=_listed(WorkerBody)),), body_models=(WorkerBody,),
+    ),
+    Route(
+        "POST", "/v1/admin/pause", "operator.pause", "Pause a queue, a model or a worker: what runs goes on, nothing more is started.",
+        (Reply(200, "The pause; one that stood already is answered as it is.", PauseBody),), (*JSON_BODY, "nothing_to_pause"),
+        (), {"application/json": {"$ref": "#/components/schemas/PauseOrder"}}, (PauseOrder,), "admin",
+    ),
+    Route(
+        "POST", "/v1/admin/resume", "operator.resume", "Take a pause back.",
+        (Reply(200, "Whether it was paused.", ResumedBody),), JSON_BODY,
+        (), {"application/json": {"$ref": "#/components/schemas/ResumeOrder"}}, (ResumeOrder,), "admin",
+    ),
+    Route(
+        "GET", "/v1/admin/pauses", "operator.pauses", "All that is paused.",
+        (Reply(200, "By what, then by name.", schema=_listed(PauseBody)),), body_models=(PauseBody,), auth="admin",
+    ),
+    Route(
+        "GET", "/v1/admin/jobs", "operator.jobs", "Jobs of all owners, newest first, without what they are about. A filtered page may be short.",
+        (Reply(200, "One page.", AdminJobListBody),), (), (*ADMIN_FILTERS, *PAGING), auth="admin",
+    ),
+    Route(
+        "POST", "/v1/admin/jobs/{job_id}/front", "operator.front", "Raise a queued job to the front of its queue; another stays as it is.",
+        (Reply(200, "The job.", AdminJobBody),), (*NO_BODY, "job_not_found"), (ID,), auth="admin",
+    ),
+    Route(
+        "POST", "/v1/admin/jobs/cancel", "operator.cancel_many", "Cancel jobs of all owners that match and are not final.",
+        (Reply(200, "How many.", CountBody),), NO_BODY, (*ADMIN_FILTERS, CURSOR), auth="admin",
+    ),
+    Route(
+        "POST", "/v1/admin/jobs/retry", "operator.retry_many", "Retry failed and cancelled jobs of all owners that match and were not retried yet.",
+        (Reply(200, "How many.", CountBody),), (*NO_BODY, "owner_limit", "system_full", "storage_full"), (*ADMIN_FILTERS, CURSOR), auth="admin",
     ),
     Route(
         "GET", "/livez", "system.livez", "The process is alive.",

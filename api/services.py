@@ -10,12 +10,15 @@ from flask import current_app
 from api.home import HomeCap
 from api.hub import Hub
 from api.listeners import EventsListener, LiveListener
+from infra.archive import Archive
 from infra.broker import Doorbell, make_celery
 from infra.collector import Collector
 from infra.connections import Durability, check_durable, connect
 from infra.jobs.answers import Limits
+from infra.jobs.bulk import Bulk
 from infra.jobs.events import Events
 from infra.jobs.live import Live
+from infra.jobs.operator import Operator
 from infra.jobs.queue import JobQueue
 from infra.jobs.rescuer import Rescuer
 from infra.keys import Keys
@@ -46,6 +49,8 @@ class Services:
     durability: Durability
     state: redis.Redis
     queue: JobQueue
+    bulk: Bulk
+    operator: Operator
     events: Events
     live: Live
     storage: Storage
@@ -56,6 +61,7 @@ class Services:
     home: HomeCap
     listeners: tuple[EventsListener, LiveListener]
     webhook_allow: Allow
+    downloader: Outbound
     endpoints: Endpoints
     outbox: Outbox
     sender: Sender
@@ -100,14 +106,16 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
     catalog = load_catalog(settings)
     doorbell = Doorbell(make_celery(settings, sorted({*settings.queue_names, *catalog.queues()})))
     durability = durability or check_durable(state, settings.durability)
+    storage = open_storage(settings)
+    limits = Limits.from_settings(settings)
     queue = JobQueue(
         state,
-        limits=Limits.from_settings(settings),
+        limits=limits,
         ring=doorbell.ring,
         durability=durability,
+        archive=Archive(storage),
     )
     hub = Hub(settings.max_watchers)
-    storage = open_storage(settings)
     uploads = Uploads(
         state,
         expires_seconds=settings.upload_expires_seconds,
@@ -121,6 +129,8 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         durability=durability,
         state=state,
         queue=queue,
+        bulk=Bulk(state, queue),
+        operator=Operator(state, limits=limits, ring=doorbell.ring, durability=durability),
         events=Events(state),
         live=Live(broker),
         storage=storage,
@@ -134,12 +144,13 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
             LiveListener(connect(settings.broker_address, decode=False, name="atelier-api-live"), hub),
         ),
         webhook_allow=webhook_allow,
+        downloader=Outbound(Allow.parse(settings.input_url_allow)),
         endpoints=endpoints,
         outbox=outbox,
         sender=sender,
         rescuer=Rescuer(queue, settings.tick_seconds),
         dispatcher=Dispatcher(outbox, sender),
-        collector=Collector(queue, uploads, storage),
+        collector=Collector(queue, uploads, storage, settings.records_keep_seconds),
     )
 
 

@@ -1,4 +1,4 @@
-"""The collector: removes what nobody may read any more, and measures what the home folder holds.
+"""The collector: removes what nobody may read any more, archives old records, and measures the home folder.
 
 Objects go first, the record last, so that a collector that dies in between leaves something that the next one
 finds again. Everything here may run in any number of processes at once: deleting twice is no error.
@@ -9,22 +9,22 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from infra.crash_points import CrashPoint, crash_point
-from infra.errors import JobNotFound, ObjectNotFound, Unavailable
+from infra.errors import StorageFull, Unavailable
+from infra.jobs.answers import Expired
 from infra.jobs.queue import JobQueue
 from infra.logs import get_logger
-from infra.metrics import COLLECTED, HOME_BYTES
+from infra.metrics import COLLECTED, HOME_BYTES, RECORDS_ARCHIVED
+from infra.search import Found, search
 from infra.settings import Settings
-from infra.storage import Storage
-from infra.storage.keys import UPLOADS, job_prefix, upload_key
-from infra.uploads import Uploads
+from infra.storage import NONE, Storage, Tally
+from infra.storage.keys import job_prefix, upload_key
+from infra.uploads import Upload, Uploads
 
 BATCH = 100
 DRY_RUN_LIMIT = 10_000  # a dry run cannot page: what it looks at stays where it is
-LEFTOVER_SECONDS = 86400.0  # no attempt runs and no put takes as long as a day
 COLLECT_EVERY_SECONDS = 60.0
 SEARCH_EVERY_SECONDS = 6 * 3600.0  # reads every key of the storage
 
@@ -33,40 +33,33 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Collected:
-    """What one collection removed, or would remove."""
+    """What one collection removed, or would remove; bytes are those of the objects."""
 
-    jobs: int = 0
-    uploads: int = 0
-    objects: int = 0
-    """Stored objects of those jobs and uploads."""
-    leftovers: int = 0
-    """Objects of attempts that did not become a job's result, and what interrupted puts left."""
+    jobs: Tally = NONE
+    """Jobs whose record was on the state server."""
+    archived: Tally = NONE
+    """Jobs whose record was in the storage."""
+    uploads: Tally = NONE
 
 
 def collect(queue: JobQueue, uploads: Uploads, storage: Storage, *, dry_run: bool = False) -> Collected:
     """Remove jobs and uploads whose life is over. StateUnavailable, StorageUnavailable."""
-    jobs, job_objects = _collect_jobs(queue, storage, dry_run)
-    files = _collect_uploads(queue, uploads, storage, dry_run)
-    return Collected(jobs=jobs, uploads=files, objects=job_objects + files)
+    limit = DRY_RUN_LIMIT if dry_run else BATCH
+    jobs = archived = files = NONE
+    for job, size in _jobs(queue, storage, limit, dry_run):
+        jobs, archived = (jobs, archived + size) if job.archived else (jobs + size, archived)
+    for upload in uploads.due(queue, limit):
+        files += _collect_upload(upload, uploads, storage, dry_run)
+    return Collected(jobs, archived, files)
 
 
-def collect_leftovers(
-    queue: JobQueue, storage: Storage, *, older_than_seconds: float = LEFTOVER_SECONDS, dry_run: bool = False
-) -> Collected:
-    """Remove old objects that no record names: of attempts that failed, and of jobs that are gone.
-
-    Reads every key of the storage, so it is for quiet hours.
-    """
-    newest = (time.time() - older_than_seconds) * 1000
-    leftovers = 0
-    for (owner, job_id, attempt_id), keys in groupby(_attempt_keys(storage), key=_attempt_of):
-        if _is_needed(queue, owner, job_id, attempt_id):
-            continue
-        leftovers += sum(_remove_old(storage, key, newest, dry_run) for key in keys)
-    if not dry_run:
-        leftovers += storage.sweep(older_than_seconds)
-        COLLECTED.inc(leftovers, what="leftovers")
-    return Collected(leftovers=leftovers)
+def archive(queue: JobQueue, older_than_seconds: float) -> int:
+    """Move the records of jobs that ended so long ago to the storage. StorageFull, and as `collect`."""
+    moved = 0
+    while batch := queue.archive(older_than_seconds, BATCH):
+        RECORDS_ARCHIVED.inc(batch)
+        moved += batch
+    return moved
 
 
 def usage_bytes(settings: Settings) -> int:
@@ -80,10 +73,13 @@ def usage_bytes(settings: Settings) -> int:
 class Collector:
     """A thread that collects now and then until stopped. Survives services that are away."""
 
-    def __init__(self, queue: JobQueue, uploads: Uploads, storage: Storage) -> None:
+    def __init__(
+        self, queue: JobQueue, uploads: Uploads, storage: Storage, records_keep_seconds: float
+    ) -> None:
         self._queue = queue
         self._uploads = uploads
         self._storage = storage
+        self._records_keep_seconds = records_keep_seconds
         self._searched_at = time.monotonic()  # the first search waits: a start should be quick
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
@@ -101,82 +97,53 @@ class Collector:
         while not self._stopped.wait(COLLECT_EVERY_SECONDS):
             try:
                 self._collect()
-            except Unavailable as error:
+            except (Unavailable, StorageFull) as error:
                 log.warning("The collector has to wait", action="collector.failed", error=str(error))
 
     def _collect(self) -> None:
         _tell(collect(self._queue, self._uploads, self._storage))
         if time.monotonic() - self._searched_at > SEARCH_EVERY_SECONDS:
             self._searched_at = time.monotonic()
-            _tell(collect_leftovers(self._queue, self._storage))
+            _tell(search(self._queue, self._uploads, self._storage))
+        if moved := archive(self._queue, self._records_keep_seconds):
+            log.info("Old records were archived", action="collector.archived", count=moved)
 
 
-def _tell(collected: Collected) -> None:
-    if collected != Collected():
-        log.info("Collected what was due", action="collector.collected", **vars(collected))
+def _tell(done: Collected | Found) -> None:
+    counts = {what: tally.count for what, tally in vars(done).items() if isinstance(tally, Tally)}
+    if any(counts.values()):
+        log.info("Collected what was due", action="collector.collected", **counts)
+    for what, count in counts.items():
+        COLLECTED.inc(count, what=what)
 
 
-def _collect_jobs(queue: JobQueue, storage: Storage, dry_run: bool) -> tuple[int, int]:
-    """(jobs, objects) removed."""
-    jobs = objects = 0
-    while due := queue.expired(DRY_RUN_LIMIT if dry_run else BATCH):
-        for job in due:
-            prefix = job_prefix(job.owner, job.id)
-            objects += sum(1 for _ in storage.list(prefix)) if dry_run else storage.delete_prefix(prefix)
+def _jobs(queue: JobQueue, storage: Storage, limit: int, dry_run: bool) -> Iterator[tuple[Expired, Tally]]:
+    """Each job that was removed, and its objects' bytes."""
+    while due := queue.expired(limit):
+        sizes = [_remove_prefix(storage, job_prefix(job.owner, job.id), dry_run) for job in due]
         if dry_run:
-            return len(due), objects
+            yield from zip(due, sizes, strict=True)
+            return
         crash_point(CrashPoint.JOB_OBJECTS_DELETED)
-        forgotten = sum(queue.forget(job.id) for job in due)
-        COLLECTED.inc(forgotten, what="jobs")
-        jobs += forgotten
-        if not forgotten:  # another collector is at the same ones
-            break
-    return jobs, objects
+        forgotten = [queue.forget(job.id) for job in due]
+        yield from ((job, size) for job, size, gone in zip(due, sizes, forgotten, strict=True) if gone)
+        if not any(forgotten):  # another collector is at the same ones
+            return
 
 
-def _collect_uploads(queue: JobQueue, uploads: Uploads, storage: Storage, dry_run: bool) -> int:
-    due = uploads.due(queue, DRY_RUN_LIMIT if dry_run else BATCH)
+def _remove_prefix(storage: Storage, prefix: str, dry_run: bool) -> Tally:
+    """One, with the bytes below the prefix."""
     if dry_run:
-        return len(due)
-    for upload in due:
+        return Tally(1, sum(entry.bytes for entry in storage.entries(prefix)))
+    return Tally(1, storage.delete_prefix(prefix).bytes)
+
+
+def _collect_upload(upload: Upload, uploads: Uploads, storage: Storage, dry_run: bool) -> Tally:
+    if not dry_run:
         storage.delete(upload_key(upload.owner, upload.id))
         crash_point(CrashPoint.UPLOAD_OBJECT_DELETED)
         uploads.forget(upload)
-    COLLECTED.inc(len(due), what="uploads")
-    return len(due)
-
-
-def _attempt_keys(storage: Storage) -> Iterator[str]:
-    """Keys of artifacts and manifests, those of one attempt after each other."""
-    keys = (key for key in storage.list() if key.count("/") == 3 and f"/{UPLOADS}/" not in key)
-    return iter(sorted(keys))
-
-
-def _attempt_of(key: str) -> tuple[str, str, str]:
-    owner, job_id, attempt_id, _ = key.split("/")
-    return owner, job_id, attempt_id
-
-
-def _is_needed(queue: JobQueue, owner: str, job_id: str, attempt_id: str) -> bool:
-    """Whether the job is there and this attempt made its result, or may still do so."""
-    try:
-        job = queue.get(job_id)
-    except JobNotFound:
-        return False
-    if job.owner != owner:
-        return False
-    return not job.status.final or f"/{attempt_id}/" in (job.manifest or "")
-
-
-def _remove_old(storage: Storage, key: str, newest_ms: float, dry_run: bool) -> bool:
-    try:
-        if storage.stat(key).modified_ms > newest_ms:
-            return False
-    except ObjectNotFound:  # another collector was first
-        return False
-    if not dry_run:
-        storage.delete(key)
-    return True
+    return Tally(1, upload.bytes)
 
 
 def _tree_bytes(folder: Path) -> int:

@@ -65,6 +65,8 @@ class CrashPoint(StrEnum):
     # A collector
     JOB_OBJECTS_DELETED = "job_objects_deleted"
     """The files of a job whose life is over are gone, and its record is there."""
+    ARCHIVE_WRITTEN = "archive_written"
+    """A record is in the storage, and the state server has it too."""
     UPLOAD_OBJECT_DELETED = "upload_object_deleted"
     """The file of an upload whose life is over is gone, and its record is there."""
 

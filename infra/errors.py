@@ -28,6 +28,10 @@ class StorageUnavailable(Unavailable):
     """The object storage is down, hung or refuses the credentials."""  # 503
 
 
+class StorageRefused(StorageUnavailable):
+    """The object storage is there and refuses: no such bucket, or no rights. Only a person can mend that."""  # 503
+
+
 class StorageFull(InfraError):
     """The object storage has no room left."""  # 507
 
@@ -50,6 +54,10 @@ class ServerTooOld(InfraError):
 
 class JobNotFound(InfraError):
     """There is no such job, or it belongs to somebody else."""  # 404
+
+
+class WorkerPaused(InfraError):
+    """An operator has paused this worker: it is given no jobs."""  # workers only
 
 
 class JobGone(InfraError):

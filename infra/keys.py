@@ -9,8 +9,9 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, cast
 
 import redis
@@ -29,7 +30,15 @@ OWNER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LOCAL_OWNER = "local"
 """Owner of what is submitted without a key, on loopback, while there are no keys."""
 BOOTSTRAP_OWNER = "admin"
+BOOTSTRAP_NAME = "bootstrap"
 LAST_USED_STEP_MS = 60_000  # how exact `last_used` is; each note of it is a write, fsynced
+
+
+class Scope(StrEnum):
+    """What a key may do beyond its owner's own jobs."""
+
+    ADMIN = "admin"
+    """Operate the deployment: pause, resume, and cancel, retry and list the jobs of all owners."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Key:
     """Epoch milliseconds."""
     last_used: int | None
     """Epoch milliseconds, exact to a minute; None if it never was."""
+    scopes: tuple[Scope, ...] = ()
 
 
 class Keys:
@@ -54,13 +64,13 @@ class Keys:
     def __init__(self, state: redis.Redis) -> None:
         self._state = state
 
-    def create(self, owner: str, name: str = "") -> tuple[Key, str]:
+    def create(self, owner: str, name: str = "", scopes: Sequence[Scope] = ()) -> tuple[Key, str]:
         """A new key of `owner`, and its text, which cannot be had again."""
         text = f"atl_{secrets.token_hex(8)}_{secrets.token_urlsafe(32)}"
-        return self.install(text, owner, name), text
+        return self.install(text, owner, name, scopes), text
 
     @translate()
-    def install(self, text: str, owner: str, name: str = "") -> Key:
+    def install(self, text: str, owner: str, name: str = "", scopes: Sequence[Scope] = ()) -> Key:
         """Accept a key made elsewhere; a known one stays as it is, even revoked. Bad shape: BadSetting."""
         shape = SHAPE.fullmatch(text)
         if shape is None:
@@ -70,7 +80,13 @@ class Keys:
         known = self._record(shape[1])
         if known:
             return _key(shape[1], known)
-        record = {"owner": owner, "name": name, "created_at": str(_now()), "sha256": _digest(text)}
+        record = {
+            "owner": owner,
+            "name": name,
+            "scopes": ",".join(scopes),
+            "created_at": str(_now()),
+            "sha256": _digest(text),
+        }
         with self._state.pipeline(transaction=True) as pipe:
             pipe.hset(RECORD + shape[1], mapping=cast(Mapping[Any, Any], record))
             pipe.sadd(IDS, shape[1])
@@ -96,8 +112,8 @@ class Keys:
         return True
 
     @translate()
-    def authenticate(self, text: str) -> str | None:
-        """The owner whose key `text` is; None for a wrong, revoked or malformed one."""
+    def authenticate(self, text: str) -> Key | None:
+        """The key that `text` is; None for a wrong, revoked or malformed one."""
         shape = SHAPE.fullmatch(text)
         record = self._record(shape[1]) if shape else {}
         if not shape or not hmac.compare_digest(record.get("sha256", ""), _digest(text)):
@@ -105,7 +121,7 @@ class Keys:
         if "revoked_at" in record:
             return None
         self._note_use(shape[1], record)
-        return record["owner"]
+        return _key(shape[1], record)
 
     @translate()
     def any(self) -> bool:
@@ -122,7 +138,8 @@ class Keys:
 
 
 def install_bootstrap_key(settings: Settings, keys: Keys) -> Key | None:
-    """Install the key in `bootstrap_key_file`, for owner `admin`; None if that is not set. Repeatable."""
+    """Install the key in `bootstrap_key_file`, for owner `admin` with the admin scope; None if that is not
+    set. Repeatable."""
     path = settings.bootstrap_key_file
     if path is None:
         return None
@@ -130,7 +147,7 @@ def install_bootstrap_key(settings: Settings, keys: Keys) -> Key | None:
         text = path.read_text().strip()
     except OSError as error:
         raise BadSetting(f"ATELIER_BOOTSTRAP_KEY_FILE: {path} cannot be read: {error.strerror}.") from None
-    return keys.install(text, BOOTSTRAP_OWNER, "bootstrap")
+    return keys.install(text, BOOTSTRAP_OWNER, BOOTSTRAP_NAME, [Scope.ADMIN])
 
 
 def _key(key_id: str, record: dict[str, str]) -> Key:
@@ -141,7 +158,16 @@ def _key(key_id: str, record: dict[str, str]) -> Key:
         name=record["name"],
         created_at=int(record["created_at"]),
         last_used=int(last_used) if last_used else None,
+        scopes=_scopes(record),
     )
+
+
+def _scopes(record: Mapping[str, str]) -> tuple[Scope, ...]:
+    """Records from before there were scopes have none, but for the key that a deployment began with."""
+    if "scopes" not in record:
+        first = (record["owner"], record["name"]) == (BOOTSTRAP_OWNER, BOOTSTRAP_NAME)
+        return (Scope.ADMIN,) if first else ()
+    return tuple(Scope(name) for name in record["scopes"].split(",") if name)
 
 
 def _digest(text: str) -> str:

@@ -51,9 +51,17 @@ QUEUE_WAIT_SECONDS = Gauge(
     "queue_oldest_wait_seconds", "Age of the oldest ready job of a queue.", ("queue",), "livemostrecent"
 )
 WORKERS = Gauge("workers", "Live workers, by state: busy or idle.", ("state",), "livemostrecent")
+WORKERS_IN_TROUBLE = Gauge(
+    "workers_in_trouble",
+    "Live workers that take no jobs for now: the storage refuses what they would store.",
+    across="livemostrecent",
+)
+PAUSED = Gauge(
+    "paused", "What operators have paused, by what: queue, model or worker.", ("what",), "livemostrecent"
+)
 
 # Delivery
-CLAIMS = Counter("claims_total", "Claims, by result: job, parked or failed.", ("result",))
+CLAIMS = Counter("claims_total", "Claims, by result: job, parked, paused or failed.", ("result",))
 DOORBELLS = Counter(
     "doorbells_total",
     "Doorbells, by result: sent, failed, or skipped for a moment after one that failed.",
@@ -90,7 +98,13 @@ STORAGE_FAILURES = Counter(
 )
 HOME_BYTES = Gauge("home_bytes", "Bytes of artifacts in the home folder.", across="livemostrecent")
 COLLECTED = Counter(
-    "collected_total", "What the collector removed: jobs, uploads, or leftovers (objects).", ("what",)
+    "collected_total",
+    "What the collector removed: jobs, archived jobs, uploads, and objects that were attempts, orphans or"
+    " unfinished.",
+    ("what",),
+)
+RECORDS_ARCHIVED = Counter(
+    "records_archived_total", "Records that moved from the state server to the storage."
 )
 
 METRICS: tuple[Metric, ...] = tuple(found for found in list(vars().values()) if isinstance(found, Metric))

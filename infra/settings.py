@@ -168,6 +168,12 @@ class Settings(BaseModel):
         description="Longest time to fetch a job's input files, and to store its artifacts. A worker that"
         " hangs in it for twice as long gives the job back and ends, to be started again.",
     )
+    storage_retry_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="A worker that the storage refuses (no bucket, no rights) takes no jobs, and tries again"
+        " this often.",
+    )
 
     # Limits
     max_queued_per_owner: int = Field(1000, ge=1, description="Jobs that one owner may have waiting.")

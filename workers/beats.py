@@ -14,6 +14,7 @@ from infra.jobs.queue import JobQueue
 from infra.logs import get_logger
 from workers.desk import Desk, leases
 from workers.exchange import hear
+from workers.trouble import Trouble
 
 log = get_logger()
 
@@ -21,11 +22,19 @@ log = get_logger()
 class Beats(threading.Thread):
     """Beats until `end`, idle or not. A beat that fails is left out: leases outlive several."""
 
-    def __init__(self, queue: JobQueue, desk: Desk, card: Callable[[], WorkerCard], seconds: float) -> None:
+    def __init__(
+        self,
+        queue: JobQueue,
+        desk: Desk,
+        card: Callable[[], WorkerCard],
+        trouble: Trouble,
+        seconds: float,
+    ) -> None:
         super().__init__(name="beats", daemon=True)
         self._queue = queue
         self._desk = desk
         self._card = card
+        self._trouble = trouble
         self._seconds = seconds
         self._ended = threading.Event()
 
@@ -42,6 +51,7 @@ class Beats(threading.Thread):
         attempts = self._desk.held()
         progress = {attempt.id: attempt.progress for attempt in attempts if attempt.progress}
         try:
-            hear(attempts, self._queue.beat(leases(attempts), self._card(), progress))
+            answers = self._queue.beat(leases(attempts), self._card(), progress, self._trouble.text or None)
+            hear(attempts, answers)
         except StateUnavailable as error:
             log.warning("A heartbeat failed", action="beat.failed", error=str(error))

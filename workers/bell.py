@@ -25,11 +25,13 @@ class Bell:
             self._rung = True
             self._changed.notify_all()
 
-    def rest(self, timeout: float) -> None:
-        """Be idle until somebody rings, at most `timeout` seconds."""
+    def rest(self, timeout: float, *, deaf: bool = False) -> None:
+        """Be idle until somebody rings, at most `timeout` seconds. `deaf`: not for doorbells, which are for
+        workers that may work."""
         with self._changed:
-            self._idle = True
-        self._on_rest()
+            self._idle = not deaf
+        if not deaf:
+            self._on_rest()
         with self._changed:
             self._changed.wait_for(lambda: self._rung, timeout)
             self._rung = self._idle = False

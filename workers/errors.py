@@ -44,6 +44,13 @@ class StorageFailed(WorkerError):
     retryable = True
 
 
+class StorageRefuses(WorkerError):
+    """The object storage refuses this worker; the job is given back."""
+
+    type = "storage_refused"
+    retryable = True
+
+
 class EngineCrashed(WorkerError):
     """The engine ended in the midst of the work."""
 

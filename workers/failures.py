@@ -1,12 +1,19 @@
 """What an error means for the attempt in which it was raised."""
 
-from infra.errors import StateUnavailable, StorageUnavailable
+from infra.errors import StateUnavailable, StorageRefused, StorageUnavailable
 from infra.jobs.record import JobError, Outcome
 from infra.logs import get_logger
 from pipelines.errors import ModelUnavailable, PipelineError
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
 from workers.engine_client import EngineDied, EngineFailure, EngineHung
-from workers.errors import EngineCrashed, EngineSilent, StorageFailed, WorkerBroken, WorkerError
+from workers.errors import (
+    EngineCrashed,
+    EngineSilent,
+    StorageFailed,
+    StorageRefuses,
+    WorkerBroken,
+    WorkerError,
+)
 
 log = get_logger()
 
@@ -34,6 +41,9 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
             failure = Failure(Outcome.CRASHED, _job_error(EngineSilent(str(error))))
         case PipelineError() | WorkerError():
             failure = told_failure(_job_error(error))
+        case StorageRefused():  # no fault of the job, and none that another try would mend
+            log.error("The storage refuses", action="storage.refused", error=str(error))
+            failure = Failure(Outcome.RELEASED, _job_error(StorageRefuses()))
         case StorageUnavailable():
             failure = Failure(Outcome.FAILED, _job_error(StorageFailed()))
         case StateUnavailable():

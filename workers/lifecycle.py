@@ -24,6 +24,7 @@ from workers.attempt import Interrupted, LiveAttempt, Stop
 from workers.desk import Desk
 from workers.drain import Drain
 from workers.engine_client import Engine
+from workers.errors import StorageRefuses
 from workers.exchange import tell_deltas
 from workers.failures import NOTHING_TO_TELL, failure_of
 from workers.fetch import Fetcher
@@ -32,6 +33,7 @@ from workers.patience import Answer, persist
 from workers.scratch import Scratch
 from workers.shelf import Shelf
 from workers.store import Store
+from workers.trouble import StorageWatch
 from workers.watchdog import Watchdog
 
 log = get_logger()
@@ -80,6 +82,7 @@ class Lifecycle:
         desk: Desk,
         drain: Drain,
         watchdog: Watchdog,
+        storage_watch: StorageWatch,
         patience: float,
     ) -> None:
         """`patience`: seconds to go on telling the queue how an attempt ended, while it cannot be reached."""
@@ -92,6 +95,7 @@ class Lifecycle:
         self._desk = desk
         self._drain = drain
         self._watchdog = watchdog
+        self._storage_watch = storage_watch
         self._patience = patience
 
     def carry_out(self, job: Job, attempt_id: str) -> None:
@@ -169,6 +173,8 @@ class Lifecycle:
             return
         if failure.error is not None and failure.error.type == ModelUnavailable.type:
             self._shelf.set_aside(attempt.job.model, failure.error.detail)
+        if failure.error is not None and failure.error.type == StorageRefuses.type:
+            self._storage_watch.refused()
         try:
             self._tell(lambda: tell_deltas(self._queue, attempt))
             crash_point(CrashPoint.BEFORE_REQUEUE)

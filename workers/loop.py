@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 
 from infra.crash_points import CrashPoint, crash_point
-from infra.errors import StateUnavailable
+from infra.errors import StateUnavailable, WorkerPaused
 from infra.jobs.answers import WorkerCard
 from infra.jobs.queue import JobQueue
-from infra.jobs.record import new_attempt_id
+from infra.jobs.record import Job, new_attempt_id
 from infra.logs import get_logger
 from infra.metrics import CLAIMS
 from workers import counts
@@ -17,6 +17,7 @@ from workers.bell import Bell
 from workers.drain import Drain
 from workers.engine_client import Engine, EngineFailure
 from workers.lifecycle import Lifecycle
+from workers.trouble import ENGINE, StorageWatch, Trouble
 
 log = get_logger()
 
@@ -37,6 +38,8 @@ class WorkLoop(threading.Thread):
         card: Callable[[], WorkerCard],
         bell: Bell,
         drain: Drain,
+        trouble: Trouble,
+        storage: StorageWatch,
         seconds: float,
     ) -> None:
         super().__init__(name="work")
@@ -46,6 +49,9 @@ class WorkLoop(threading.Thread):
         self._card = card
         self._bell = bell
         self._drain = drain
+        self._trouble = trouble
+        self._storage = storage
+        self._paused = False
         self._seconds = seconds
         self._pause = seconds
         self._attempt_id = new_attempt_id()
@@ -54,16 +60,17 @@ class WorkLoop(threading.Thread):
         try:
             while not self._drain.begun:
                 if not self._work():
-                    self._bell.rest(self._pause)
+                    self._bell.rest(self._pause, deaf=self._paused or bool(self._trouble.text))
         finally:
             self._engine.close()
             self._drain.begin()  # after a bug, too: then the process ends and is started again
 
     def _work(self) -> bool:
         """Do one job; False when there is none, or a claim is not possible now."""
+        if not self._storage.lets_work():
+            return False
         try:
-            self._engine.ensure()  # before the claim: a worker whose engine does not start takes no job
-            job = self._queue.claim(self._card(), self._attempt_id)
+            job = self._claim()
         except (StateUnavailable, EngineFailure) as error:
             CLAIMS.inc(result="failed")
             log.warning("This worker cannot claim now", action="claim.failed", error=str(error))
@@ -71,7 +78,7 @@ class WorkLoop(threading.Thread):
             return False  # the attempt id stays: a claim whose answer was lost gives the same job again
         self._pause = self._seconds
         if job is None:
-            CLAIMS.inc(result="parked")
+            CLAIMS.inc(result="paused" if self._paused else "parked")
             return False
         CLAIMS.inc(result="job")
         crash_point(CrashPoint.AFTER_CLAIM)
@@ -79,3 +86,25 @@ class WorkLoop(threading.Thread):
         self._lifecycle.carry_out(job, attempt_id)
         counts.warm(self._card().models, self._engine.warm)
         return True
+
+    def _claim(self) -> Job | None:
+        """The next job. Before that the engine: a worker whose engine does not start takes no job."""
+        try:
+            self._engine.ensure()
+        except EngineFailure:
+            self._trouble.note(ENGINE)
+            raise
+        self._trouble.clear(ENGINE)
+        try:
+            job = self._queue.claim(self._card(), self._attempt_id)
+        except WorkerPaused:
+            self._note_pause(True)
+            return None
+        self._note_pause(False)
+        return job
+
+    def _note_pause(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            word = "paused" if paused else "resumed"
+            log.info(f"An operator has {word} this worker", action=f"worker.{word}")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from infra.crash_points import CrashPoint, crash_point
-from infra.errors import InfraError, StorageFull, StorageUnavailable
+from infra.errors import InfraError, StorageFull, StorageRefused, StorageUnavailable
 from infra.jobs.record import Artifact
 from infra.logs import get_logger
 from infra.storage import Storage
@@ -31,7 +31,8 @@ class Store:
         """Longest time for all files of an attempt."""
 
     def put_files(self, attempt: LiveAttempt) -> None:
-        """Store every file; `attempt.artifacts` says what is stored. Raises StorageFailed, Interrupted."""
+        """Store every file; `attempt.artifacts` says what is stored. Raises StorageFailed,
+        StorageRefused, Interrupted."""
         give_up = time.monotonic() + self._seconds
         for file in attempt.made:
             attempt.check()
@@ -68,6 +69,8 @@ class Store:
         seconds = max(0.0, give_up - time.monotonic())
         try:
             stored = persist(lambda: self._storage.put(key, content, media_type), seconds, attempt.check)
+        except StorageRefused:
+            raise
         except (StorageUnavailable, StorageFull) as error:
             raise StorageFailed from error  # its words name hosts and buckets: for the log, not for users
         return stored.sha256

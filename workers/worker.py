@@ -34,6 +34,7 @@ from workers.scratch import Scratch
 from workers.shelf import Business, Shelf, catalog_files
 from workers.store import Store
 from workers.tasks import register_doorbell
+from workers.trouble import StorageWatch, Trouble
 from workers.watchdog import Watchdog
 
 log = get_logger()
@@ -93,6 +94,8 @@ class Worker:
         shelf = Shelf(catalog_files(settings), self._queues, bell.ring)
         self._business = Business(self.id, device, self._queues, shelf)
         self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
+        trouble = Trouble()
+        self._storage_watch = StorageWatch(self._storage, self.id, trouble, settings.storage_retry_seconds)
         lifecycle = self._lifecycle(settings, shelf, desk, scratch)
         register_doorbell(self._celery, bell, desk, doorbell)
         add_gate(self._celery, bell, pipe)
@@ -103,9 +106,11 @@ class Worker:
             card=self._card,
             bell=bell,
             drain=self._drain,
+            trouble=trouble,
+            storage=self._storage_watch,
             seconds=settings.idle_claim_seconds,
         )
-        self._beats = Beats(self._queue, desk, self._card, settings.beat_seconds)
+        self._beats = Beats(self._queue, desk, self._card, trouble, settings.beat_seconds)
         self._exchange = Exchange(self._queue, _live(settings), desk, settings.exchange_seconds)
         self._metrics_at = (settings.host, settings.worker_metrics_port)
         self._rescuer = Rescuer(self._queue, settings.tick_seconds)
@@ -150,6 +155,7 @@ class Worker:
             desk=desk,
             drain=self._drain,
             watchdog=Watchdog(settings.store_timeout_seconds),
+            storage_watch=self._storage_watch,
             patience=settings.commit_patience_seconds,
         )
 

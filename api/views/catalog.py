@@ -6,6 +6,7 @@ from api.answers import json_answer
 from api.bodies import Json, kind_body, model_body, queue_body, worker_body
 from api.reading import query
 from api.services import services
+from infra.jobs.operator import What
 from pipelines.errors import UnknownModel
 from pipelines.kinds import KINDS
 from pipelines.models import Model
@@ -14,8 +15,13 @@ from pipelines.models import Model
 def models() -> Response:
     """The models that jobs may name, with what each takes."""
     query()
-    workers = services().queue.workers()
-    return _list([model_body(model, workers) for model in services().catalog.models.values()])
+    workers, pauses = services().queue.workers(), services().operator.pauses()
+    return _list(
+        [
+            model_body(model, workers, paused=pauses.of(What.MODEL, model.name) is not None)
+            for model in services().catalog.models.values()
+        ]
+    )
 
 
 def kinds() -> Response:

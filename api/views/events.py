@@ -28,7 +28,7 @@ def stream(job_id: str) -> Response:
     """The events after `Last-Event-ID`, then new ones as they come; 204 when the final one was seen."""
     query()
     job = services().queue.get(job_id, g.owner)
-    past = services().events.read(job_id, request.headers.get("Last-Event-ID") or None)
+    past = services().events.read_of(job, request.headers.get("Last-Event-ID") or None)
     if job.status.final and not past:
         return empty()
     with ExitStack() as opened:

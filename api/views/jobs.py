@@ -3,29 +3,28 @@
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 
 from flask import Response, g
 
+from api import retrying
+from api.accepted import accepted
 from api.answers import empty, json_answer, not_modified
-from api.bodies import Json, job_body, job_path
-from api.problems import Problem, invalid
+from api.bodies import NOWHERE, Json, job_body, job_path
+from api.filters import bad_cursor, filters_of, limit_of
+from api.problems import Problem
 from api.reading import idempotency_key, json_body, no_inputs, preferred_wait, query
 from api.services import services
 from api.submission import jobs_of
 from api.watching import wait_until_final
 from infra.crash_points import CrashPoint, crash_point
 from infra.errors import JobNotFound, Unavailable
-from infra.jobs.answers import Enqueued, Filters
-from infra.jobs.record import Idempotency, Job, Status, new_job_id
+from infra.jobs.answers import Enqueued, Standing
+from infra.jobs.record import Idempotency, Job, Status
 from infra.logs import get_logger
-from infra.metrics import JOBS_SUBMITTED
 from infra.storage.keys import job_prefix
-from infra.uploads import UploadNotFound
-from pipelines.kinds import FileRef, parse_inputs
 
-DEFAULT_PAGE = 20
-LARGEST_PAGE = 100
-LONGEST_FILTER = 160  # characters
+FILTERS = ("status", "kind", "model")
 
 log = get_logger()
 
@@ -56,8 +55,8 @@ def show(job_id: str) -> Response:
 
 def index() -> Response:
     """The owner's jobs, newest first."""
-    given = query("status", "kind", "model", "cursor", "limit")
-    filters = _filters(given)
+    given = query(*FILTERS, "cursor", "limit")
+    filters = filters_of(given)
     try:
         page = services().queue.list(
             g.owner,
@@ -65,11 +64,13 @@ def index() -> Response:
             kind=filters.kind,
             model=filters.model,
             cursor=given.get("cursor"),
-            limit=_limit(given.get("limit")),
+            limit=limit_of(given),
         )
     except ValueError:
-        raise invalid("/query/cursor", "This is not a cursor that a list was answered with.") from None
-    return json_answer({"data": [job_body(job) for job in page.jobs], "next_cursor": page.next_cursor})
+        raise bad_cursor() from None
+    pauses = services().operator.pauses()
+    shown = [job_body(job, standing=Standing(None, pauses.hold(job))) for job in page.jobs]
+    return json_answer({"data": shown, "next_cursor": page.next_cursor})
 
 
 def cancel(job_id: str) -> Response:
@@ -81,30 +82,35 @@ def cancel(job_id: str) -> Response:
 
 def cancel_many() -> Response:
     """Cancel all jobs that match and are not final."""
-    no_inputs("status", "kind", "model")
-    return json_answer(
-        {"count": services().queue.cancel_many(g.owner, _filters(query("status", "kind", "model")))}
-    )
+    no_inputs(*FILTERS, "cursor")
+    given = query(*FILTERS, "cursor")
+    filters = filters_of(given)
+    try:
+        swept = services().bulk.cancel([g.owner], filters, given.get("cursor"))
+    except ValueError:
+        raise bad_cursor() from None
+    return json_answer(asdict(swept))
 
 
 def retry(job_id: str) -> Response:
     """Queue the same inputs again, as a new job."""
     no_inputs()
     services().home.check()
-    new_id = new_job_id()
-    _keep_uploads(services().queue.get(job_id, g.owner), new_id)
-    job = services().queue.retry(job_id, g.owner, new_id)
-    _accepted(job)
+    job = retrying.retry(services().queue.get(job_id, g.owner))
     return json_answer(_shown(job), 202, {"Location": job_path(job.id)}, version=job.version)
 
 
 def retry_many() -> Response:
     """Retry the failed and cancelled jobs that match and have not been retried yet."""
-    no_inputs("status", "kind", "model")
+    no_inputs(*FILTERS, "cursor")
+    given = query(*FILTERS, "cursor")
+    filters = filters_of(given)
     services().home.check()
-    return json_answer(
-        {"count": services().queue.retry_many(g.owner, _filters(query("status", "kind", "model")))}, 202
-    )
+    try:
+        swept = services().bulk.retry([g.owner], filters, given.get("cursor"), retrying.retry_if_possible)
+    except ValueError:
+        raise bad_cursor() from None
+    return json_answer(asdict(swept), 202)
 
 
 def delete(job_id: str) -> Response:
@@ -139,20 +145,8 @@ def _accept(body: object, idempotency: Idempotency | None) -> Enqueued:
     crash_point(CrashPoint.AFTER_ENQUEUE)
     if not done.replayed:
         for job in done.jobs:
-            _accepted(job)
+            accepted(job)
     return done
-
-
-def _accepted(job: Job) -> None:
-    JOBS_SUBMITTED.inc(kind=job.kind, model=job.model)
-    log.info(
-        "A job was accepted",
-        action="job.accepted",
-        job_id=job.id,
-        owner=job.owner,
-        kind=job.kind,
-        model=job.model,
-    )
 
 
 def _waited(jobs: Sequence[Job]) -> list[Job]:
@@ -171,7 +165,7 @@ def _waited(jobs: Sequence[Job]) -> list[Job]:
 def _shown(job: Job) -> Json:
     """The body with what only the present tells: its place, or its live progress."""
     if job.status is Status.QUEUED:
-        return job_body(job, position=services().queue.position(job))
+        return job_body(job, standing=services().queue.standing(job) or NOWHERE)
     if job.status is Status.RUNNING:
         return job_body(job, live=_live(job))
     return job_body(job)
@@ -180,36 +174,3 @@ def _shown(job: Job) -> Json:
 def _live(job: Job) -> Json | None:
     progress = services().live.latest(job.id)
     return progress if progress and progress.get("attempt_id") == job.attempt_id else None
-
-
-def _keep_uploads(job: Job, new_id: str) -> None:
-    for field, ref in parse_inputs(job.kind, job.inputs).files().items():
-        _keep_upload(field, ref, new_id)
-
-
-def _keep_upload(field: str, ref: FileRef, job_id: str) -> None:
-    if ref.upload:
-        try:
-            services().uploads.refer(ref.upload, [job_id])
-        except UploadNotFound:
-            detail = "The upload that this job used is gone; submit a new job."
-            raise invalid(f"/inputs/{field}/upload", detail, slug="invalid_inputs") from None
-
-
-def _filters(given: dict[str, str]) -> Filters:
-    for name in ("kind", "model"):
-        if len(given.get(name, "")) > LONGEST_FILTER:
-            raise invalid(f"/query/{name}", f"This is longer than {LONGEST_FILTER} characters.")
-    try:
-        status = Status(given["status"]) if "status" in given else None
-    except ValueError:
-        raise invalid("/query/status", f"A status is one of {', '.join(Status)}.") from None
-    return Filters(status, given.get("kind"), given.get("model"))
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_PAGE
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= LARGEST_PAGE and len(text) < 4):
-        raise invalid("/query/limit", f"A limit is a number from 1 to {LARGEST_PAGE}.")
-    return int(text)

@@ -16,6 +16,7 @@ from api.services import Services, services
 from infra import metrics
 from infra.connections import translate
 from infra.errors import BrokerUnavailable, InfraError, StateUnavailable
+from infra.jobs.operator import What
 
 READY_SECONDS = 2.8  # the answer is due within three seconds, whatever hangs
 
@@ -75,6 +76,10 @@ def _set_levels() -> None:
         idle = sum(worker.parked for worker in workers)
         metrics.WORKERS.set(idle, state="idle")
         metrics.WORKERS.set(len(workers) - idle, state="busy")
+        metrics.WORKERS_IN_TROUBLE.set(sum(bool(worker.trouble) for worker in workers))
+        pauses = services().operator.pauses().all
+        for what in What:
+            metrics.PAUSED.set(sum(pause.what is what for pause in pauses), what=what.value)
         for stats in services().queue.queue_stats():
             for state in ("ready", "delayed", "running"):
                 metrics.QUEUE_JOBS.set(getattr(stats, state), queue=stats.name, state=state)

@@ -19,10 +19,15 @@ def create(
         str, typer.Argument(help="Whose jobs the key may see; keys of one owner share them.")
     ] = "local",
     name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "",
+    scope: Annotated[
+        str | None, typer.Option("--scope", help="`admin`: it may operate the server, for all owners.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make a key and print it, this once."""
-    _admin(["create", owner, *(["--name", name] if name else [])], as_json)
+    wishes = {"--name": name, "--scope": scope}
+    given = [word for flag, value in wishes.items() if value for word in (flag, value)]
+    _admin(["create", owner, *given], as_json)
 
 
 @app.command("list")

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from infra.admin.command import NOT_FOUND, OK, Commands, finish, show, time_text
-from infra.keys import Key, Keys
+from infra.keys import Key, Keys, Scope
 from infra.settings import Settings
 
 
@@ -17,6 +17,14 @@ def add_commands(commands: Commands) -> None:
     create = keys.add_parser("create", help="make a key and print it, this once")
     create.add_argument("owner", nargs="?", default="local", help="whose jobs the key may see")
     create.add_argument("--name", default="", help="what the key is for")
+    create.add_argument(
+        "--scope",
+        action="append",
+        default=[],
+        type=Scope,
+        choices=list(Scope),
+        help="what the key may do beyond its owner's jobs",
+    )
     finish(create, _create)
     finish(keys.add_parser("list", help="the keys that are good"), _list)
     revoke = keys.add_parser("revoke", help="make a key worthless, at once")
@@ -25,17 +33,18 @@ def add_commands(commands: Commands) -> None:
 
 
 def _create(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
-    key, text = Keys(state).create(given.owner, given.name)
+    key, text = Keys(state).create(given.owner, given.name, given.scope)
     show(given, {**_shown(key), "key": text}, f"{text}\nKeep it: it is not shown again.")
     return OK
 
 
 def _list(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
     keys = [_shown(key) for key in Keys(state).list()]
-    lines = [
-        f"{key['id']}  {key['owner']}  used: {key['last_used'] or 'never'}  {key['name']}" for key in keys
-    ]
-    show(given, keys, "\n".join(lines) or "There are no keys: only this machine may use the API.")
+    show(
+        given,
+        keys,
+        "\n".join(_line(key) for key in keys) or "There are no keys: only this machine may use the API.",
+    )
     return OK
 
 
@@ -49,3 +58,8 @@ def _revoke(given: argparse.Namespace, settings: Settings, state: redis.Redis) -
 
 def _shown(key: Key) -> dict[str, Any]:
     return {**asdict(key), "created_at": time_text(key.created_at), "last_used": time_text(key.last_used)}
+
+
+def _line(key: dict[str, Any]) -> str:
+    scopes = f"  scopes: {', '.join(key['scopes'])}" if key["scopes"] else ""
+    return f"{key['id']}  {key['owner']}  used: {key['last_used'] or 'never'}  {key['name']}{scopes}"

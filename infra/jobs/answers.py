@@ -87,6 +87,10 @@ class WorkerInfo:
     """When it was first heard of, epoch ms."""
     seen_at: int
     """When it was last heard of, epoch ms."""
+    paused: bool = False
+    """An operator has paused it: it finishes its job and is given no other."""
+    trouble: str = ""
+    """Why it takes no jobs although it lives, in its own words; empty when nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +100,11 @@ class Filters:
     status: Status | None = None
     kind: str | None = None
     model: str | None = None
+    queue: str | None = None
 
     def as_arguments(self) -> dict[str, str]:
         """Names and values of those that are given."""
-        given = {"status": self.status, "kind": self.kind, "model": self.model}
+        given = {"status": self.status, "kind": self.kind, "model": self.model, "queue": self.queue}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -109,6 +114,16 @@ class Enqueued:
     """In the order given."""
     replayed: bool
     """The idempotency key was known: these are the jobs of the first request, as they stand now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a queued job stands."""
+
+    position: int | None
+    """Estimated place in its queue, 1 for the next one; None when it is not ready to be claimed."""
+    paused: bool
+    """Its queue or its model is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +181,20 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Expired:
+    """A job whose life is over, or that was deleted: its objects go first, then it is forgotten."""
+
+    owner: str
+    id: str
+    archived: bool
+    """Its record is a `job.json` in the storage."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueStats:
     name: str
     ready: int
-    """Could be claimed now."""
+    """Could be claimed now, if nothing is paused."""
     delayed: int
     """Pause after a failure."""
     waiting: int
@@ -187,6 +212,8 @@ class QueueStats:
     """Live workers that serve this queue."""
     parked: int
     """Idle ones of them."""
+    paused: bool
+    """Nothing is claimed from it until an operator resumes it."""
 
 
 @dataclass(frozen=True, slots=True)

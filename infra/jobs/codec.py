@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from dataclasses import fields as fields_of
 from typing import Any
 
 from infra.jobs.record import SCHEMA, Artifact, Attempt, Job, JobError, NewJob, Outcome, Priority, Status
@@ -35,7 +36,7 @@ def read_job(fields: Mapping[str, str]) -> Job:
         progress=_json(fields.get("progress")),
         attempts=_attempts(fields),
         attempt_id=fields.get("attempt_id") or None,
-        artifacts=tuple(Artifact(**item) for item in json.loads(fields.get("artifacts") or "[]")),
+        artifacts=tuple(_artifact(item) for item in json.loads(fields.get("artifacts") or "[]")),
         manifest=fields.get("manifest") or None,
         manifest_sha256=fields.get("manifest_sha256") or None,
         error=_error(fields.get("error")),
@@ -57,6 +58,7 @@ def read_job(fields: Mapping[str, str]) -> Job:
         expires_at=_number(fields.get("expires_at")),
         start_deadline_at=_number(fields.get("start_deadline_at")),
         deadline_at=_number(fields.get("deadline_at")),
+        front=bool(fields.get("front")),
         weight=float(fields["weight"]),
         webhook=fields.get("webhook") or None,
     )
@@ -113,8 +115,18 @@ def _attempt(item: dict[str, Any]) -> Attempt:
     )
 
 
+def _artifact(item: dict[str, Any]) -> Artifact:
+    return Artifact(**known_fields(Artifact, item))
+
+
 def _error(text: str | None) -> JobError | None:
-    return JobError(**json.loads(text)) if text else None
+    return JobError(**known_fields(JobError, json.loads(text))) if text else None
+
+
+def known_fields(record: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that this code knows of a record that newer code may have written."""
+    names = {field.name for field in fields_of(record)}
+    return {name: value for name, value in item.items() if name in names}
 
 
 def _json(text: str | None) -> dict[str, Any] | None:

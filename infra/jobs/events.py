@@ -81,6 +81,13 @@ class Events:
             return _from_start(job, self._stream(job_id, None).events)
         return stream.events
 
+    def read_of(self, job: Job, after: str | None = None) -> list[Event]:
+        """The same for a job whose record may have left the state server: then that record tells it all."""
+        try:
+            return self.read(job.id, after)
+        except JobNotFound:
+            return _from_record(job, after)
+
     def _stream(self, job_id: str, after: str | None) -> "_Stream":
         key = f"{PREFIX}ev:{job_id}"
         start = f"({after}" if _is_id(after) else "-"

@@ -3,28 +3,33 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import redis
 
+from infra.archive import Archive
 from infra.connections import Durability, translate
-from infra.errors import IdempotencyMismatch, JobGone, JobNotFound, OwnerLimit, SystemFull
+from infra.crash_points import CrashPoint, crash_point
+from infra.errors import IdempotencyMismatch, JobGone, JobNotFound, OwnerLimit, SystemFull, WorkerPaused
 from infra.jobs import survey
 from infra.jobs.answers import (
     Beat,
     Committed,
     Enqueued,
+    Expired,
     Filters,
     Limits,
     OwnerUsage,
     Page,
     QueueStats,
     Requeued,
+    Standing,
     Tick,
     WorkerCard,
     WorkerInfo,
 )
+from infra.jobs.archived import Archived
 from infra.jobs.arguments import again, card_arguments, enqueue_arguments
 from infra.jobs.codec import dump, dump_error, pairs, read_job
 from infra.jobs.record import (
@@ -45,11 +50,6 @@ Ring = Callable[[str, str], None]
 Lease = tuple[str, str]
 """(job id, attempt id)."""
 
-CHUNK = 100
-"""Jobs that one round trip of a bulk call handles."""
-
-CAN_BE_RETRIED = (Status.FAILED, Status.CANCELLED)
-
 
 def no_ring(queue: str, job_id: str) -> None:
     """For callers without a broker: workers find the job by themselves within `idle_claim_seconds`."""
@@ -69,9 +69,13 @@ class JobQueue:
         limits: Limits,
         ring: Ring = no_ring,
         durability: Durability = "always",
+        archive: Archive | None = None,
     ) -> None:
+        """With an `archive`, an owner's jobs are also found when their records have moved there, and calls
+        about them may raise StorageUnavailable."""
         self._state = state
         self._scripts = Scripts(state, limits, durability)
+        self._archived = Archived(state, self._scripts, archive)
         self._ring = ring
 
     # For the API
@@ -95,6 +99,8 @@ class JobQueue:
         )
         _raise_refusal(word, value)
         records = [pairs(flat) for flat in value]
+        if word == "replayed" and idempotency and not all(records):  # some are archived or gone
+            return Enqueued(self.replayed(jobs[0].owner, idempotency) or (), replayed=True)
         if any(not record or record.get("delete_requested_at") for record in records):
             raise JobGone
         return Enqueued(tuple(read_job(record) for record in records), replayed=word == "replayed")
@@ -119,9 +125,11 @@ class JobQueue:
 
     @translate()
     def get(self, job_id: str, owner: str | None = None) -> Job:
-        """The record. JobNotFound when there is none, or when `owner` is given and it is hidden from them:
-        somebody else's, or deleted."""
+        """The record, also an archived one if `owner` is given; JobNotFound when there is none, or when it is
+        hidden from the owner: somebody else's, or deleted."""
         record = cast(dict[str, str], self._state.hgetall(f"{PREFIX}j:{job_id}"))
+        if not record and owner is not None:
+            return self._archived.find(job_id, owner)
         if not record or (owner is not None and (record["owner"] != owner or _deleted(record))):
             raise JobNotFound
         return read_job(record)
@@ -139,68 +147,47 @@ class JobQueue:
         """The owner's jobs, newest first. `cursor` is a former page's `next_cursor`, or a ValueError."""
         if cursor is not None and not (cursor.isascii() and cursor.isdecimal()):
             raise ValueError("the cursor is not one that a page gave")
-        filters = Filters(status, kind, model).as_arguments()
-        next_cursor, records, _ = self._scripts.run(
-            "list", owner=owner, filters=filters, cursor=cursor, limit=limit
+        next_cursor, rows, _ = self._scripts.run(
+            "list",
+            owner=owner,
+            filters=Filters(status, kind, model).as_arguments(),
+            cursor=cursor,
+            limit=limit,
         )
-        return Page(tuple(read_job(pairs(flat)) for flat in records), next_cursor or None)
+        return Page(self._archived.fill(owner, rows), next_cursor or None)
 
-    def position(self, job: Job) -> int | None:
-        """Its estimated place in its queue, 1 for the next one; None when it is not ready to be claimed."""
-        word, place, _ = self._scripts.run("position", job_id=job.id)
-        return int(place) if word == "ok" else None
+    def standing(self, job: Job) -> Standing | None:
+        """Where it stands in its queue; None when it is not queued any more."""
+        word, value, _ = self._scripts.run("position", job_id=job.id)
+        return Standing(int(value[0]) or None, bool(value[1])) if word == "ok" else None
 
     def cancel(self, job_id: str, owner: str) -> Job:
         """Cancel now when it is queued, ask its worker when it runs, leave it alone when it is final."""
-        word, record, _ = self._rung(self._scripts.run("cancel", job_id=job_id, owner=owner, filters={}))
+        call = {"job_id": job_id, "owner": owner, "filters": {}, "cancel_id": _call_id()}
+        word, record, _ = self._rung(self._scripts.run("cancel", **call))
         if word == "missing":
-            raise JobNotFound
+            return self.get(job_id, owner)  # an archived one, which is final
         return read_job(pairs(record))
 
-    def cancel_many(self, owner: str, filters: Filters) -> int:
-        """Cancel every job of the owner that is not final and matches. Returns how many."""
-        with translate():
-            ids = cast(list[str], self._state.zrange(f"{PREFIX}live:{owner}", 0, -1))
-        cancelled = 0
-        for start in range(0, len(ids), CHUNK):
-            calls = [
-                {"job_id": job_id, "owner": owner, "filters": filters.as_arguments()}
-                for job_id in ids[start : start + CHUNK]
-            ]
-            answers = [self._rung(answer) for answer in self._scripts.run_many("cancel", calls)]
-            cancelled += sum(word in ("cancelled", "asked") for word, _, _ in answers)
-        return cancelled
+    def cancel_some(self, owner: str, job_ids: Sequence[str], filters: Filters) -> int:
+        """Cancel those of these jobs of the owner that are not final and match. Returns how many."""
+        same = {"owner": owner, "filters": filters.as_arguments(), "cancel_id": _call_id()}
+        calls = [{"job_id": job_id} | same for job_id in job_ids]
+        answers = [self._rung(answer) for answer in self._scripts.run_many("cancel", calls)]
+        return sum(word in ("cancelled", "asked") for word, _, _ in answers)
 
     def retry(self, job_id: str, owner: str, new_id: str | None = None) -> Job:
         """Enqueue the same request again, as a new job (id `new_id`) with `retry_of`."""
         old = self.get(job_id, owner)
-        return self.enqueue([again(old, new_id or new_job_id())]).jobs[0]
+        waits_for = [other for other in old.waits_for if not self._has_succeeded(other, owner)]
+        new = replace(again(old, new_id or new_job_id()), waits_for=waits_for)
+        return self.enqueue([new]).jobs[0]
 
-    def retry_many(self, owner: str, filters: Filters) -> int:
-        """Retry every failed or cancelled job that matches and was not retried yet. Returns how many.
-
-        These are fewer when the owner's limit is reached on the way; OwnerLimit when it leaves room for none.
-        """
-        retried = 0
-        for job in self._retryable(owner, filters):
-            try:
-                self.retry(job.id, owner)
-            except OwnerLimit:
-                if not retried:
-                    raise
-                break
-            retried += 1
-        return retried
-
-    def _retryable(self, owner: str, filters: Filters) -> Sequence[Job]:
-        found: list[Job] = []
-        cursor: str | None = None
-        while True:
-            page = self.list(owner, **asdict(filters), cursor=cursor, limit=CHUNK)
-            found += [job for job in page.jobs if job.status in CAN_BE_RETRIED and not job.retried_as]
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+    def _has_succeeded(self, job_id: str, owner: str) -> bool:
+        try:
+            return self.get(job_id, owner).status is Status.SUCCEEDED
+        except JobNotFound:
+            return False
 
     def delete(self, job_id: str, owner: str) -> Job | None:
         """Hide the job from its owner for good.
@@ -211,7 +198,7 @@ class JobQueue:
         """
         word, record, _ = self._rung(self._scripts.run("delete", job_id=job_id, owner=owner))
         if word == "missing":
-            raise JobNotFound
+            return self._archived.delete(job_id, owner)
         return read_job(pairs(record)) if word == "final" else None
 
     @translate()
@@ -235,10 +222,13 @@ class JobQueue:
         """The best job for this worker, now running under `attempt_id`; None parks the worker as idle.
 
         Use a new attempt id for every claim that is not a repetition of one whose answer got lost.
+        WorkerPaused: it is not parked, so nobody rings for it; it finds out by claiming when that is over.
         """
         word, record, _ = self._rung(
             self._scripts.run("claim", worker=card_arguments(worker), attempt_id=attempt_id)
         )
+        if word == "paused":
+            raise WorkerPaused
         return read_job(pairs(record)) if word == "ok" else None
 
     def beat(
@@ -246,15 +236,21 @@ class JobQueue:
         leases: Sequence[Lease],
         worker: WorkerCard,
         progress: Mapping[str, Mapping[str, Any]] | None = None,
+        trouble: str | None = None,
     ) -> dict[str, Beat]:
-        """Renew these leases and the worker's registration; `progress` and the answers are by attempt id."""
+        """Renew these leases and the worker's registration; `progress` and the answers are by attempt id.
+
+        `trouble`: why the worker takes no jobs for now, shown to whoever looks at the workers.
+        """
         told = progress or {}
         arguments = [
             {"job_id": job_id, "attempt_id": attempt_id}
             | ({"progress": dump(told[attempt_id])} if attempt_id in told else {})
             for job_id, attempt_id in leases
         ]
-        _, words, _ = self._scripts.run("beat", worker=card_arguments(worker), leases=arguments)
+        _, words, _ = self._scripts.run(
+            "beat", worker=card_arguments(worker), leases=arguments, trouble=trouble
+        )
         return {attempt_id: Beat(word) for (_, attempt_id), word in zip(leases, words, strict=True)}
 
     @translate()
@@ -268,7 +264,7 @@ class JobQueue:
             "emit",
             job_id=job_id,
             attempt_id=attempt_id,
-            emit_id=secrets.token_hex(8),
+            emit_id=_call_id(),
             event=event,
             data=dump(data),
         )
@@ -338,20 +334,38 @@ class JobQueue:
         return Tick(False, tuple(lost), int(due), tuple(overdue), tuple(gone))
 
     @translate()
-    def expired(self, limit: int = 100) -> tuple[Job, ...]:
+    def expired(self, limit: int = 100) -> tuple[Expired, ...]:
         """Final jobs whose life is over, or that were deleted. Remove artifacts, then `forget`."""
-        return tuple(read_job(record) for record in survey.expired(self._state, limit))
+        return tuple(survey.expired(self._state, limit))
+
+    def archive(self, older_than_seconds: float, limit: int = 100) -> int:
+        """Move records of jobs that ended so long ago to the archive, the oldest first. Returns how many."""
+        return self._archived.move(older_than_seconds, limit)
+
+    def archived(self, owner: str, job_id: str) -> Job | None:
+        """What the archive has of a job, even if its life is over or it is about to be removed."""
+        return self._archived.kept(owner, job_id)
+
+    def adopt(self, owner: str, job_id: str) -> bool:
+        """List and let expire an archived job that the state server does not know; whether it did not."""
+        return self._archived.adopt(owner, job_id)
 
     def forget(self, job_id: str) -> bool:
-        """Remove the record of a job that is final, and expired or deleted. False when there is none such."""
+        """Remove what is known of a final job that expired or was deleted. False when there is none such."""
         word, _, _ = self._scripts.run("forget", job_id=job_id)
         return word == "ok"
 
     def _rung(self, answer: Answer) -> Answer:
         """Ring for whom the script names, now that the change is stored."""
         for queue, job_id in answer[2]:
+            crash_point(CrashPoint.BEFORE_RING)
             self._ring(queue, job_id)
         return answer
+
+
+def _call_id() -> str:
+    """By which a script knows a call that it has heard before, when the client repeats it."""
+    return secrets.token_hex(8)
 
 
 def _deleted(record: Mapping[str, str]) -> bool:

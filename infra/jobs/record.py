@@ -197,6 +197,8 @@ class Job:
     """Fails with `start_deadline_exceeded` when no attempt has started by then."""
     deadline_at: int | None
     """Fails with `deadline_exceeded` when it is not done by then."""
+    front: bool
+    """An operator has raised it: whenever it is ready it stands before all others of its queue."""
     weight: float
     """Share of the owner: with 2.0 it is charged half, so gets twice as much as one with 1.0."""
     webhook: str | None = None

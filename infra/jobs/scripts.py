@@ -72,12 +72,12 @@ class Scripts:
         self._knows_flags: bool | None = None  # not asked yet
 
     @translate()
-    def run(self, name: str, **arguments: Any) -> Answer:
+    def run(self, name: str, /, **arguments: Any) -> Answer:
         """The script's answer. Arguments that are None are left out."""
         return self._reloading(name, lambda: [self._state.evalsha(*self._call(name, arguments))])[0]
 
     @translate()
-    def run_durably(self, name: str, **arguments: Any) -> Answer:
+    def run_durably(self, name: str, /, **arguments: Any) -> Answer:
         """The same, and its writes are on the server's disk when this returns.
 
         WAITAOF speaks for the writes of its own connection only, so a SET goes the same way before it: after

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import redis
 
-from infra.jobs.answers import Beat, OwnerUsage, QueueStats, WorkerCard, WorkerInfo
+from infra.jobs.answers import Beat, Expired, OwnerUsage, QueueStats, WorkerCard, WorkerInfo
+from infra.jobs.codec import known_fields
 from infra.jobs.scripts import PREFIX
 
 
@@ -27,7 +28,8 @@ def _queue_stats(state: redis.Redis, name: str, live: Sequence[WorkerInfo], now:
     pipe = state.pipeline()
     pipe.hgetall(f"{PREFIX}queue:{name}")
     pipe.zrange(f"{PREFIX}since:{name}", 0, 0, withscores=True)
-    counters, oldest = pipe.execute()
+    pipe.hexists(f"{PREFIX}paused", f"queue:{name}")
+    counters, oldest, paused = pipe.execute()
     serving = [worker for worker in live if name in worker.card.queues]
     return QueueStats(
         name=name,
@@ -42,6 +44,7 @@ def _queue_stats(state: redis.Redis, name: str, live: Sequence[WorkerInfo], now:
         device_seconds=float(counters.get("device_seconds", 0)),
         workers=len(serving),
         parked=sum(worker.parked for worker in serving),
+        paused=bool(paused),
     )
 
 
@@ -57,13 +60,20 @@ def workers(state: redis.Redis) -> tuple[WorkerInfo, ...]:
 def _worker(state: redis.Redis, record: Mapping[str, str]) -> WorkerInfo:
     card = _card(json.loads(record["card"]))
     parked = bool(card.queues) and state.zscore(f"{PREFIX}park:{card.queues[0]}", card.id) is not None
-    jobs = tuple(json.loads(record.get("jobs", "[]")))
-    return WorkerInfo(card, parked, jobs, int(record["since"]), int(record["seen_at"]))
+    return WorkerInfo(
+        card,
+        parked,
+        jobs=tuple(json.loads(record.get("jobs", "[]"))),
+        since=int(record["since"]),
+        seen_at=int(record["seen_at"]),
+        paused=bool(state.hexists(f"{PREFIX}paused", f"worker:{card.id}")),
+        trouble=record.get("trouble", ""),
+    )
 
 
 def _card(item: dict[str, Any]) -> WorkerCard:
     lists = {name: tuple(item[name]) for name in ("queues", "models", "warm")}
-    return WorkerCard(**(item | lists))
+    return WorkerCard(**known_fields(WorkerCard, item | lists))
 
 
 def flags(state: redis.Redis, leases: Sequence[tuple[str, str]]) -> dict[str, Beat]:
@@ -82,13 +92,40 @@ def _flag(attempt_id: str, row: Sequence[str | None]) -> Beat:
     return Beat.TIMED_OUT if timed_out else Beat.OK
 
 
-def expired(state: redis.Redis, limit: int) -> list[dict[str, str]]:
-    now = server_time(state)
-    ids = cast(list[str], state.zrangebyscore(f"{PREFIX}expiring", "-inf", now, start=0, num=limit))
+def expired(state: redis.Redis, limit: int) -> list[Expired]:
+    ids = _due(state, "expiring", server_time(state), limit)
+    pipe = state.pipeline(transaction=False)
+    for job_id in ids:
+        pipe.hget(f"{PREFIX}j:{job_id}", "owner")
+        pipe.hget(f"{PREFIX}archived", job_id)
+    answers = iter(pipe.execute())
+    found = []
+    for job_id, owner, archived in zip(ids, answers, answers, strict=True):
+        if owner or archived:  # another collector may have been first
+            found.append(Expired(owner or json.loads(archived)["owner"], job_id, archived=not owner))
+    return found
+
+
+def finished(state: redis.Redis, older_than_seconds: float, limit: int) -> list[dict[str, str]]:
+    """Records of jobs that ended so long ago, oldest first."""
+    ids = _due(state, "finished", server_time(state) - older_than_seconds * 1000, limit)
     pipe = state.pipeline(transaction=False)
     for job_id in ids:
         pipe.hgetall(f"{PREFIX}j:{job_id}")
     return [record for record in pipe.execute() if record]
+
+
+def archived_owner(state: redis.Redis, job_id: str) -> str | None:
+    """The owner of an archived job that may be shown; '' when it may not, None when it is not known."""
+    text = cast("str | None", state.hget(f"{PREFIX}archived", job_id))
+    if text is None:
+        return None
+    known = json.loads(text)
+    return "" if known.get("deleted") else str(known["owner"])
+
+
+def _due(state: redis.Redis, name: str, until: float, limit: int) -> list[str]:
+    return cast(list[str], state.zrangebyscore(PREFIX + name, "-inf", until, start=0, num=limit))
 
 
 def server_time(state: redis.Redis) -> int:

@@ -5,10 +5,10 @@ from urllib.parse import unquote, urlsplit
 
 from infra.errors import BadSetting
 from infra.settings import Settings
-from infra.storage.base import Reader, Stat, Storage, Stored
+from infra.storage.base import NONE, Entry, Reader, Stat, Storage, Stored, Tally
 from infra.storage.measured import MeasuredStorage
 
-__all__ = ["Reader", "Stat", "Storage", "Stored", "open_storage"]
+__all__ = ["NONE", "Entry", "Reader", "Stat", "Storage", "Stored", "Tally", "open_storage"]
 
 
 def open_storage(settings: Settings) -> Storage:

@@ -27,6 +27,29 @@ class Stat:
     modified_ms: int  # epoch milliseconds by the storage's own clock
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object of a list."""
+
+    key: str
+    bytes: int
+    modified_ms: int  # as of Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many things there were, and how large they were together."""
+
+    count: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.count + other.count, self.bytes + other.bytes)
+
+
+NONE = Tally()
+
+
 class Reader(Protocol):
     """The bytes of one `open`, in chunks. Use `with`, or close it: it holds a connection or a descriptor."""
 
@@ -66,14 +89,17 @@ class Storage(Protocol):
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys under a prefix of whole segments (`local/job_1/`; empty for all), in no promised order."""
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """The same, with what else a list tells."""
+
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
 
-    def delete_prefix(self, prefix: str) -> int:
-        """Remove every object under a prefix, which must not be empty; returns how many there were."""
+    def delete_prefix(self, prefix: str) -> Tally:
+        """Remove every object under a prefix, which must not be empty; returns what there was."""
 
-    def sweep(self, older_than_seconds: float) -> int:
-        """Remove what interrupted puts have left behind, if it is that old; returns how many there were."""
+    def sweep(self, older_than_seconds: float, *, dry_run: bool = False) -> Tally:
+        """Remove what interrupted puts have left behind, if it is that old; returns what there was."""
 
     def sign(self, key: str, seconds: int, filename: str) -> str | None:
         """A URL from which anyone may download the object, as `filename`, for so long; None where clients

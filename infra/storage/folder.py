@@ -19,8 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from infra.errors import BadKey, InfraError, ObjectNotFound, StorageFull, StorageUnavailable
-from infra.storage.base import CHUNK_BYTES, Reader, Stat, Stored, check_range
+from infra.errors import (
+    BadKey,
+    InfraError,
+    ObjectNotFound,
+    StorageFull,
+    StorageRefused,
+    StorageUnavailable,
+)
+from infra.storage.base import CHUNK_BYTES, Entry, Reader, Stat, Stored, Tally, check_range
 from infra.storage.keys import check_key, check_prefix
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,6 +35,7 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 OLD_FILE = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # NONBLOCK: a FIFO must not hang a reader
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)  # of the root: it is not mounted
 PART, TYPE = ".part", ".type"
 UNKNOWN = "application/octet-stream"
 MEDIA_TYPES = {
@@ -94,10 +102,12 @@ class FolderStorage:
             return Stat(found.st_size, _media_type(folder, name), found.st_mtime_ns // 1_000_000)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        for path, folder, name in self._walk(check_prefix(prefix)):
-            del folder
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        for path, name, found in self._walk(check_prefix(prefix)):
             if not name.startswith("."):
-                yield path + name
+                yield Entry(path + name, found.st_size, found.st_mtime_ns // 1_000_000)
 
     def delete(self, key: str) -> None:
         *folders, name = check_key(key).split("/")
@@ -107,27 +117,30 @@ class FolderStorage:
                 os.fsync(folder)
             self._prune(folders)
 
-    def delete_prefix(self, prefix: str) -> int:
+    def delete_prefix(self, prefix: str) -> Tally:
         if not check_prefix(prefix):
             raise BadKey("refusing to delete everything: the prefix is empty")
-        count = 0
-        for key in list(self.list(prefix)):
-            self.delete(key)
-            count += 1
+        removed = Tally()
+        for entry in list(self.entries(prefix)):
+            self.delete(entry.key)
+            removed += Tally(1, entry.bytes)
         with suppress(ObjectNotFound), _translated(prefix):
             self._prune(prefix[:-1].split("/"))
-        return count
+        return removed
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def sweep(self, older_than_seconds: float, *, dry_run: bool = False) -> Tally:
         oldest = time.time() - older_than_seconds
-        count = 0
-        for path, folder, name in self._walk(""):
-            if name.startswith(".") and name.endswith(PART):
-                with suppress(ObjectNotFound), _translated(path + name):
-                    if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < oldest:
-                        os.unlink(name, dir_fd=folder)
-                        count += 1
-        return count
+        found = Tally()
+        for path, name, part in self._walk(""):
+            if name.startswith(".") and name.endswith(PART) and part.st_mtime < oldest:
+                if not dry_run:
+                    self._remove(path, name)
+                found += Tally(1, part.st_size)
+        return found
+
+    def _remove(self, path: str, name: str) -> None:
+        with suppress(ObjectNotFound), _translated(path + name), self._folder(path.split("/")[:-1]) as folder:
+            os.unlink(name, dir_fd=folder)
 
     def sign(self, key: str, seconds: int, filename: str) -> str | None:
         return None
@@ -135,7 +148,7 @@ class FolderStorage:
     def check(self) -> None:
         with _translated(str(self.root)), self._folder([]) as root:
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=root):
-                raise StorageUnavailable(f"the folder {self.root} cannot be written to")
+                raise StorageRefused(f"the folder {self.root} cannot be written to")
 
     @contextmanager
     def _lock(self, kind: int) -> Iterator[Callable[[], None]]:
@@ -150,7 +163,8 @@ class FolderStorage:
         try:
             here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise StorageUnavailable(f"the folder {self.root} is away: {error.strerror}") from error
+            kind = StorageRefused if error.errno in REFUSED else StorageUnavailable
+            raise kind(f"the folder {self.root} is away: {error.strerror}") from error
         try:
             for name in folders:
                 below = _enter(here, name, create)
@@ -169,8 +183,8 @@ class FolderStorage:
             raise ObjectNotFound(f"no object {key}")
         return file
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, int, str]]:
-        """(prefix, folder descriptor, name) of each plain file below; leaves out what vanishes meanwhile."""
+    def _walk(self, prefix: str) -> Iterator[tuple[str, str, os.stat_result]]:
+        """(prefix, name, status) of each plain file below; leaves out what vanishes meanwhile."""
         time.sleep(0)  # under gevent this lets requests in between two folders
         folders = prefix[:-1].split("/") if prefix else []
         with suppress(ObjectNotFound), _translated(prefix), self._folder(folders) as folder:
@@ -179,8 +193,8 @@ class FolderStorage:
             for name, is_folder in found:
                 if is_folder:
                     yield from self._walk(f"{prefix}{name}/")
-                elif modes.S_ISREG(_mode(folder, name)):
-                    yield prefix, folder, name
+                elif (status := _status(folder, name)) and modes.S_ISREG(status.st_mode):
+                    yield prefix, name, status
 
     def _prune(self, folders: Sequence[str]) -> None:
         """Remove the folder and its parents for as long as they are empty."""
@@ -325,11 +339,11 @@ def _unlink(folder: int, name: str) -> None:
             os.unlink(victim, dir_fd=folder)
 
 
-def _mode(folder: int, name: str) -> int:
+def _status(folder: int, name: str) -> os.stat_result | None:
     try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        return 0
+        return None
 
 
 @contextmanager
@@ -348,4 +362,5 @@ def _translation(error: OSError, what: str) -> InfraError:
         return StorageFull(f"no room in the storage folder: {error.strerror}")
     if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
         return BadKey(f"{what}: a symbolic link, a file or a folder is in the way")
-    return StorageUnavailable(f"the storage folder failed: {error.strerror}")
+    kind = StorageRefused if error.errno in REFUSED else StorageUnavailable
+    return kind(f"the storage folder failed: {error.strerror}")

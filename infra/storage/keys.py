@@ -1,7 +1,9 @@
 """Storage keys: who makes them and which are allowed.
 
     <owner>/<job id>/<attempt id>/<name>   an artifact, and `manifest.json` beside it
+    <owner>/<job id>/job.json              the record of a job that has left the state server
     <owner>/uploads/<upload id>            a file that a client sent
+    probes/<worker id>                     for a moment: a worker tries whether it may store again
 
 A key is 1 to 8 segments joined by `/`. The alphabet is small on purpose: it has no `\\`, no NUL, nothing that
 a file system, a URL or an S3 signature would read in two ways. A segment never starts with a dot, so `.` and
@@ -13,7 +15,9 @@ import re
 from infra.errors import BadKey
 
 MANIFEST = "manifest.json"
+RECORD = "job.json"
 UPLOADS = "uploads"
+PROBES = "probes"
 MAX_SEGMENTS = 8
 MAX_SEGMENT_CHARS = 128  # leaves room for the folder storage's own prefix and suffix within 255 bytes
 
@@ -43,9 +47,19 @@ def job_prefix(owner: str, job_id: str) -> str:
     return f"{_match(_OWNER, owner, 'owner')}/{_match(_JOB, job_id, 'job id')}/"
 
 
+def record_key(owner: str, job_id: str) -> str:
+    """Key of a job's record, once it has left the state server."""
+    return check_key(f"{job_prefix(owner, job_id)}{RECORD}")
+
+
 def upload_key(owner: str, upload_id: str) -> str:
     """Key of a file that a client sent."""
     return check_key(f"{_match(_OWNER, owner, 'owner')}/{UPLOADS}/{upload_id}")
+
+
+def probe_key(worker_id: str) -> str:
+    """Key of the object by which a worker tries whether it may store."""
+    return check_key(f"{PROBES}/{worker_id}")
 
 
 def check_key(key: str) -> str:

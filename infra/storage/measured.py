@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.errors import InfraError, ObjectNotFound
 from infra.metrics import STORAGE_FAILURES, STORAGE_SECONDS
-from infra.storage.base import Reader, Stat, Storage, Stored
+from infra.storage.base import Entry, Reader, Stat, Storage, Stored, Tally
 
 
 class MeasuredStorage:
@@ -35,17 +35,20 @@ class MeasuredStorage:
     def list(self, prefix: str = "") -> Iterator[str]:
         return self._storage.list(prefix)  # not timed: the reader's own pace would count
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        return self._storage.entries(prefix)
+
     def delete(self, key: str) -> None:
         with self._measured("delete"):
             self._storage.delete(key)
 
-    def delete_prefix(self, prefix: str) -> int:
+    def delete_prefix(self, prefix: str) -> Tally:
         with self._measured("delete"):
             return self._storage.delete_prefix(prefix)
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def sweep(self, older_than_seconds: float, *, dry_run: bool = False) -> Tally:
         with self._measured("sweep"):
-            return self._storage.sweep(older_than_seconds)
+            return self._storage.sweep(older_than_seconds, dry_run=dry_run)
 
     def sign(self, key: str, seconds: int, filename: str) -> str | None:
         return self._storage.sign(key, seconds, filename)  # talks to nobody

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import certifi
 from minio import Minio
-from minio.deleteobjects import DeleteObject
 from minio.datatypes import Upload
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import ObjectWriteResult
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
@@ -27,7 +27,15 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimedOut
 
-from infra.errors import BadKey, BadSetting, InfraError, ObjectNotFound, StorageFull, StorageUnavailable
+from infra.errors import (
+    BadKey,
+    BadSetting,
+    InfraError,
+    ObjectNotFound,
+    StorageFull,
+    StorageRefused,
+    StorageUnavailable,
+)
 from infra.storage.base import CHUNK_BYTES, Entry, Reader, Stat, Stored, Tally, check_range
 from infra.storage.keys import check_key, check_prefix
 
@@ -120,7 +128,7 @@ class S3Storage:
         return (entry.key for entry in self.entries(prefix))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        with suppress(ObjectNotFound), _translated(check_prefix(prefix)):  # a missing bucket holds nothing
+        with suppress(ObjectNotFound, _NoBucket), _translated(check_prefix(prefix)):  # it holds nothing
             for found in self._quick.list_objects(self.bucket, prefix, recursive=True):
                 if found.object_name and not found.is_dir:
                     yield Entry(found.object_name, found.size or 0, _milliseconds(found.last_modified))
@@ -193,6 +201,10 @@ class S3Storage:
             except S3Error as error:
                 if error.code != "BucketAlreadyOwnedByYou":  # another process was first
                     raise
+
+
+class _NoBucket(StorageRefused):
+    """The bucket is not there."""
 
 
 class _BeyondTheEnd(InfraError):
@@ -349,6 +361,10 @@ def _translated(what: str) -> Iterator[None]:
 
 
 def _translation(code: str, status: int, what: str) -> InfraError:
+    if code == "NoSuchBucket":
+        return _NoBucket("the storage server has no such bucket")
+    if status in (401, 403):
+        return StorageRefused(f"the storage server refused: {code}")
     if status == 404:
         return ObjectNotFound(f"no object {what}")
     if status == 416:

@@ -12,8 +12,10 @@ import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from infra.errors import JobNotFound, OwnerLimit
+from infra.errors import JobNotFound, OwnerLimit, WorkerPaused
 from infra.jobs.answers import Beat, Committed, Filters, Limits, Requeued, WorkerCard
+from infra.jobs.bulk import Bulk
+from infra.jobs.operator import Operator, What
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import (
     Artifact,
@@ -60,6 +62,7 @@ wishes = st.fixed_dictionaries(
         "weight": st.sampled_from([1.0, 2.0]),
         "start_deadline_seconds": st.sampled_from([None, None, 3.0]),
         "deadline_seconds": st.sampled_from([None, None, 5.0]),
+        "webhook": st.sampled_from([None, "we_1"]),
     }
 )
 
@@ -81,9 +84,11 @@ class JobsMachine(RuleBasedStateMachine):
         self.queue = JobQueue(
             self.state, limits=replace(LIMITS, max_running_per_owner=max_running), ring=self._hear_ring
         )
+        self.operator = Operator(self.state, limits=LIMITS, ring=self._hear_ring)
         self.held: dict[str, str] = {}  # attempt → job, of workers that believe in it; some wrongly
         self.versions: dict[str, int] = {}
         self.results: dict[str, Job] = {}
+        self.paused: dict[What, set[str]] = {what: set() for what in What}
         self.clocks: dict[str, float] = {}
         self.skew = 0
         self.queue.tick()
@@ -190,7 +195,7 @@ class JobsMachine(RuleBasedStateMachine):
     def _cancel_many(self, pick: int) -> None:
         owner, model = OWNERS[pick % 3], ("a", None)[pick % 2]
         status = (None, Status.QUEUED)[pick // 2 % 2]
-        self.queue.cancel_many(owner, Filters(status=status, model=model))
+        Bulk(self.state, self.queue).cancel([owner], Filters(status=status, model=model))
         left = self.queue.list(owner, status=Status.QUEUED, model=model, limit=50).jobs
         assert not left
 
@@ -224,14 +229,20 @@ class JobsMachine(RuleBasedStateMachine):
         self._step("claim")
         card, attempt_id = WORKERS[worker], self._new_id("attempt")
         able = self._claimable(card)
+        raised = [job_id for job_id in able if self.now.jobs[job_id].front]
         self.woken.discard(worker)
-        job = self.queue.claim(card, attempt_id)
+        try:
+            job = self.queue.claim(card, attempt_id)
+        except WorkerPaused:
+            assert worker in self.paused[What.WORKER]
+            return
+        assert worker not in self.paused[What.WORKER]
         if again:
             assert self.queue.claim(card, attempt_id) == job
         if job is None:
             assert not able
             return
-        assert job.id in able
+        assert job.id in (raised or able)
         assert (job.status, job.attempt_id) == (Status.RUNNING, attempt_id)
         assert worker not in Snapshot.take(self.state).parked_anywhere()
         self.held[attempt_id] = job.id
@@ -243,8 +254,13 @@ class JobsMachine(RuleBasedStateMachine):
             job.id
             for queue in card.queues
             for job in now.ready(queue)
-            if job.model in card.models and running[job.owner] < self.max_running
+            if job.model in card.models
+            and (job.front or running[job.owner] < self.max_running)
+            and not self._is_paused(job)
         }
+
+    def _is_paused(self, job: Job) -> bool:
+        return job.queue in self.paused[What.QUEUE] or job.model in self.paused[What.MODEL]
 
     @rule(pick=picks, again=twice)
     def finish(self, pick: int, again: bool) -> None:
@@ -349,7 +365,46 @@ class JobsMachine(RuleBasedStateMachine):
             self._tick()
         self._take_over(pick)
 
-    @rule(action=st.sampled_from(["jump", "leave", "collect", "cancel_many"]), pick=picks)
+    # What operators do
+
+    @rule(pick=picks, again=twice)
+    def operate(self, pick: int, again: bool) -> None:
+        """Raise a job, or pause something, mostly for one claim only, so that the walk goes on."""
+        if pick % 2 and self._has_jobs():
+            return self._raise(pick // 2, again)
+        self._step("pause")
+        names = {What.QUEUE: ("image", "text"), What.MODEL: tuple(MODELS), What.WORKER: tuple(WORKERS)}
+        what = list(What)[pick // 2 % 3]
+        name = names[what][pick // 6 % len(names[what])]
+        self._pause(what, name, again)
+        self._claim(sorted(WORKERS)[pick % 3], again=False)
+        if pick % 4:
+            self._resume(what, name, again)
+
+    def _pause(self, what: What, name: str, again: bool) -> None:
+        first = self.operator.pause(what, name, "admin")
+        self.paused[what].add(name)
+        if again:
+            assert self.operator.pause(what, name, "another") == first
+
+    def _resume(self, what: What, name: str, again: bool) -> None:
+        self.now = Snapshot.take(self.state)
+        assert self.operator.resume(what, name)
+        self.paused[what].discard(name)
+        if again:
+            assert not self.operator.resume(what, name)
+
+    def _raise(self, pick: int, again: bool) -> None:
+        self._step("raise")
+        before = self._some_job(pick)
+        after = self.operator.front(before.id)
+        assert after.front or before.status is not Status.QUEUED
+        if again:
+            assert self.operator.front(before.id).front == after.front
+
+    # Time and trouble
+
+    @rule(action=st.sampled_from(["jump", "leave", "collect", "cancel_many", "end_untold"]), pick=picks)
     def disturb(self, action: str, pick: int) -> None:
         self._step(action)
         acts = {
@@ -357,6 +412,7 @@ class JobsMachine(RuleBasedStateMachine):
             "leave": self._leave,
             "collect": self._collect,
             "cancel_many": self._cancel_many,
+            "end_untold": self._end_untold,
         }
         acts[action](pick)
 
@@ -369,11 +425,26 @@ class JobsMachine(RuleBasedStateMachine):
         assert set(Snapshot.take(self.state).zset("lease")) == leases
 
     def _leave(self, pick: int) -> None:
-        self.queue.leave(sorted(WORKERS)[pick % len(WORKERS)])
+        worker = sorted(WORKERS)[pick % len(WORKERS)]
+        self.queue.leave(worker)
+        self.paused[What.WORKER].discard(worker)
+
+    def _end_untold(self, pick: int) -> None:
+        """Code of schema 1 has ended a job: as ours does, but nobody was told. The next tick mends it."""
+        told = sorted(self.now.zset("outbox"))
+        if not told:
+            return
+        message_id = told[pick % len(told)]
+        job_id = self.state.hget(f"{PREFIX}outbox:{message_id}", "job")
+        if job_id not in self.now.jobs or self.now.jobs[job_id].delete_requested_at:
+            return
+        self.state.zrem(f"{PREFIX}outbox", message_id)
+        self.state.delete(f"{PREFIX}outbox:{message_id}")
+        self.state.sadd(f"{PREFIX}hooked", job_id)
 
     def _collect(self, pick: int) -> None:
         for job in self.queue.expired():
-            assert job.status.final
+            assert self.now.jobs[job.id].status.final
             assert self.queue.forget(job.id)
             assert not self.state.exists(f"{PREFIX}j:{job.id}", f"{PREFIX}ev:{job.id}")
 
@@ -391,6 +462,7 @@ class JobsMachine(RuleBasedStateMachine):
             now = Snapshot.take(self.state)
             for name in ("lease", "delayed", "deadlines", "workers"):
                 assert all(due > self._ticked_at() for due in now.zset(name).values()), name
+            assert all(not now.jobs[job_id].status.final for job_id in now.members("hooked"))
 
     def _ticked_at(self) -> int:
         return int(self.state.get(f"{PREFIX}ticked_at") or 0)
@@ -419,7 +491,12 @@ class JobsMachine(RuleBasedStateMachine):
 
     def _check_rings(self, now: Snapshot) -> None:
         """No idle worker sleeps beside a job that it could run, unless one was woken, who will pass it on."""
-        ready = [job for queue in now.queues for job in now.ready(queue, claimable=True)]
+        ready = [
+            job
+            for queue in now.queues
+            for job in now.ready(queue, claimable=True)
+            if not self._is_paused(job)
+        ]
         for job in ready:
             able = {worker for worker in now.parked(job.queue) if now.can_run(worker, job.model)}
             assert self.woken or not able or self._is_at_limit(now, job.owner), (job, able)

@@ -11,6 +11,7 @@ import redis
 from infra.jobs.codec import pairs, read_job
 from infra.jobs.record import Job, Outcome, Status
 from infra.jobs.scripts import PREFIX
+from infra.webhooks.outbox import message_id
 
 QUEUED_PLACES = ("ready", "delayed", "waiting")
 READ_ALL = """
@@ -101,8 +102,8 @@ def _value(kind: str, value: Any) -> Any:
     return value
 
 
-def check(now: Snapshot) -> None:
-    """Fails when anything contradicts anything else."""
+def check(now: Snapshot, *, streams: bool = True) -> None:
+    """Fails when anything contradicts anything else; without `streams` events may be missing."""
     for job in now.jobs.values():
         _check_place(now, job)
         _check_attempts(job)
@@ -112,6 +113,10 @@ def check(now: Snapshot) -> None:
         _check_queue(now, queue)
     _check_workers(now)
     _check_dependants(now)
+    _check_front(now)
+    _check_outbox(now)
+    if streams:
+        assert set(now.named("ev:")) == {job.id for job in now.jobs.values() if job.attempts}
 
 
 def _check_place(now: Snapshot, job: Job) -> None:
@@ -165,8 +170,6 @@ def _check_indexes(now: Snapshot) -> None:
         assert set(now.zset(f"jobs:{owner}")) == {job.id for job in mine if not job.delete_requested_at}
     assert set(now.zset("expiring")) == {job.id for job in now.jobs.values() if job.status.final}
     assert set(now.zset("deadlines")) <= {job.id for job in now.jobs.values() if not job.status.final}
-    started = {job.id for job in now.jobs.values() if job.attempts}
-    assert set(now.named("ev:")) == started
 
 
 def _check_queue(now: Snapshot, queue: str) -> None:
@@ -210,3 +213,26 @@ def _check_dependants(now: Snapshot) -> None:
             assert int(now.data[f"j:{job.id}"]["waits_on"]) == len(open_ones)
     for job_id, _ in known:
         assert not now.jobs[job_id].status.final, job_id
+
+
+def _check_front(now: Snapshot) -> None:
+    """Raised jobs stand at the front of their queue while they are ready, and only then."""
+    for queue in now.queues:
+        assert set(now.zset(f"front:{queue}")) == {job.id for job in now.ready(queue) if job.front}, queue
+
+
+def _check_outbox(now: Snapshot) -> None:
+    """Of each job with a webhook there is one message once it has ended; until then it is hooked."""
+    for job in now.jobs.values():
+        message = now.counters(f"outbox:{message_id(job.id)}")
+        hooked = job.id in now.members("hooked")
+        if job.webhook is None or not job.status.final:
+            assert (hooked, bool(message)) == (job.webhook is not None, False), job
+        elif job.delete_requested_at is not None:
+            assert not message, job
+        else:
+            assert hooked != bool(message), job  # hooked: older code ended it, and no tick has seen it yet
+        if message:
+            assert message["status"] == job.status, (job, message)
+            assert int(message["version"]) <= job.version
+    assert set(now.zset("outbox")) == {name for name in now.named("outbox:") if name.startswith("msg_")}

@@ -1,5 +1,5 @@
--- Renew the worker's registration and its leases; store progress. A late beat revives a lease that tick has not
--- taken yet, so that no work is lost. Answers: ok, one word for each lease.
+-- Renew the worker's registration and its leases; store progress, and the trouble that keeps the worker from work. A
+-- late beat revives a lease that tick has not taken yet, so that no work is lost. Answers: ok, one word for each lease.
 
 local function word(job)
   if not job then return 'lost' end
@@ -24,6 +24,11 @@ for i, lease in ipairs(A.leases) do
     held[#held + 1] = job.id
   end
   words[i] = word(job)
+end
+if A.trouble then
+  redis.call('HSET', worker_key(A.worker.id), 'trouble', A.trouble)
+else
+  redis.call('HDEL', worker_key(A.worker.id), 'trouble')
 end
 redis.call('HSET', worker_key(A.worker.id), 'jobs', #held > 0 and cjson.encode(held) or '[]')
 return answer('ok', words)

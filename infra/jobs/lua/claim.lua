@@ -1,9 +1,10 @@
 -- Give the worker the best job for it, or park it. Said again with the same attempt id: the same job while it is
--- still ours. Answers: ok, record | none.
+-- still ours. Answers: ok, record | none | paused.
 
 local WARM_LEAD = 30    -- device-seconds that an owner may get ahead because its model is loaded
 local WARM_PASSES = 8   -- times that one job may be passed over by jobs whose model is loaded
 local NEWER_MOST = 20   -- records of newer code that one look goes past, in a line and among owners
+local RAISED_MOST = 100 -- jobs at the front of a queue that one look goes through for one that this worker can run
 
 local worker = A.worker
 
@@ -15,12 +16,14 @@ end
 
 local able, warm = set_of(worker.models), set_of(worker.warm)
 
+local function is_known(id) return number(redis.call('HGET', job_key(id), 'schema')) <= C.schema end
+
 -- The first job of a line that this code knows how to run. During an upgrade newer records wait for newer workers.
 local function head_of(queue, owner, model)
   for place = 0, NEWER_MOST do
     local head = redis.call('ZRANGE', ready_key(queue, owner, model), place, place, 'WITHSCORES')
     if not head[1] then return nil end
-    if number(redis.call('HGET', job_key(head[1]), 'schema')) <= C.schema then return head[1], tonumber(head[2]) end
+    if is_known(head[1]) then return head[1], tonumber(head[2]) end
   end
 end
 
@@ -45,7 +48,7 @@ end
 local function candidates(queue)
   local found = {}
   for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
-    if able[model] then found[#found + 1] = first_job(queue, model) end
+    if able[model] and not is_paused('model', model) then found[#found + 1] = first_job(queue, model) end
   end
   return found
 end
@@ -77,12 +80,12 @@ local function choose(queue)
   return first
 end
 
--- The worker's queues that have ready jobs, least served first.
+-- The worker's queues that have ready jobs and are not paused, least served first.
 local function queues_in_order()
   local found = {}
   for place, queue in ipairs(worker.queues) do
     local at = redis.call('ZSCORE', fair_key('queues', 'active'), queue)
-    if at then found[#found + 1] = {name = queue, at = tonumber(at), place = place} end
+    if at and not is_paused('queue', queue) then found[#found + 1] = {name = queue, at = tonumber(at), place = place} end
   end
   table.sort(found, function(a, b) return a.at < b.at or (a.at == b.at and a.place < b.place) end)
   return found
@@ -95,6 +98,21 @@ local function pass_on(queue)
   for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
     local job = first_job(queue, model)
     if job and ring({id = job.id, queue = queue, model = model}) then return end
+  end
+end
+
+-- A job that an operator has raised, whoever owns it and however many of theirs run.
+local function raised_job()
+  for _, queue in ipairs(worker.queues) do
+    for _, id in ipairs(redis.call('ZRANGE', front_key(queue), 0, RAISED_MOST - 1)) do
+      local job = load_job(id)
+      if not job or job.place ~= 'ready' then
+        redis.call('ZREM', front_key(queue), id)  -- left by code that does not know of raising
+      elseif able[job.model] and not held_back(queue, job.model) and is_known(id) then
+        admit_owner(queue, job.owner)
+        return job
+      end
+    end
   end
 end
 
@@ -135,9 +153,15 @@ if earlier then
   return answer('none')
 end
 register(worker)
-local job = best_job()
+local paused = is_paused('worker', worker.id)
+local job = not paused and (raised_job() or best_job())
 if not job then
   redis.call('HSET', worker_key(worker.id), 'jobs', '[]')
+  if paused then
+    unpark(worker.id)
+    for _, queue in ipairs(worker.queues) do pass_on(queue) end  -- it may have been woken in place of another
+    return answer('paused')
+  end
   park(worker.id)
   return answer('none')
 end

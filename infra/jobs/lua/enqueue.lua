@@ -52,22 +52,9 @@ local function write(new)
   redis.call('ZADD', P .. 'jobs:' .. A.owner, sequence, new.id)
   redis.call('ZADD', P .. 'live:' .. A.owner, sequence, new.id)
   redis.call('SADD', P .. 'queues', new.fields.queue)
+  redis.call('SADD', P .. 'owners', A.owner)
   if new.fields.webhook then redis.call('SADD', P .. 'hooked', new.id) end
   return load_job(new.id)
-end
-
--- How many jobs it must still wait for, and the first one that will never succeed.
-local function dependencies(job, waits_for)
-  local open, ended = 0, nil
-  for _, id in ipairs(waits_for) do
-    local other = load_job(id)
-    if other.place ~= '' then
-      open = open + redis.call('SADD', dependants_key(id), job.id)
-    elseif other.status ~= 'succeeded' then
-      ended = ended or other
-    end
-  end
-  return open, ended
 end
 
 local function note_retry(new)

@@ -1,10 +1,16 @@
--- Estimate of a ready job's place in its queue, if owners take turns with jobs of like cost.
--- Answers: ok, place | none.
+-- A queued job's standing: estimate of a ready one's place in its queue, if owners take turns with jobs of like cost
+-- (0 for one that is not ready), and whether it is held back by a pause. Answers: ok, {place, 0 or 1} | none.
 
 local OWNERS_MOST = 200  -- looked at; with more, the place is too small rather than the call too slow
 
 local job = load_job(A.job_id)
-if not job or job.place ~= 'ready' then return answer('none') end
+if not job or job.status ~= 'queued' then return answer('none') end
+
+local paused = held_back(job.queue, job.model) and 1 or 0
+if job.place ~= 'ready' then return answer('ok', {0, paused}) end
+
+local raised = redis.call('ZRANK', front_key(job.queue), job.id)
+if raised then return answer('ok', {raised + 1, paused}) end
 
 local function ready_jobs(owner, below)
   local total = 0
@@ -25,4 +31,4 @@ for i = 1, #others, 2 do
     place = place + math.min(ready_jobs(others[i], '+inf'), turns)
   end
 end
-return answer('ok', place)
+return answer('ok', {place + redis.call('ZCARD', front_key(job.queue)), paused})

@@ -53,13 +53,20 @@ def on_server(valkey: StateServer, tmp_path: Path) -> Settings:
 class TestKeys:
     def test_create_list_revoke(self, admin: Admin, on_server: Settings, valkey: StateServer) -> None:
         made = json.loads(admin(on_server, "keys", "create", "alice", "--name", "notebook", "--json").stdout)
-        assert Keys(valkey.client()).authenticate(made["key"]) == "alice"
+        found = Keys(valkey.client()).authenticate(made["key"])
+        assert found
+        assert (found.owner, found.scopes) == ("alice", ())
         (listed,) = json.loads(admin(on_server, "keys", "list", "--json").stdout)
         assert listed["id"] == made["id"]
         assert "key" not in listed
         assert listed["last_used"].endswith("Z")
         assert admin(on_server, "keys", "revoke", made["id"]).code == 0
         assert Keys(valkey.client()).authenticate(made["key"]) is None
+
+    def test_scopes(self, admin: Admin, on_server: Settings) -> None:
+        made = json.loads(admin(on_server, "keys", "create", "--scope", "admin", "--json").stdout)
+        assert made["scopes"] == ["admin"]
+        assert "admin" in admin(on_server, "keys", "list").stdout
 
     def test_for_people(self, admin: Admin, on_server: Settings) -> None:
         assert "no keys" in admin(on_server, "keys", "list").stdout

@@ -7,7 +7,7 @@ import redis
 
 from infra import keys as keys_module
 from infra.errors import BadSetting
-from infra.keys import RECORD, Keys, install_bootstrap_key
+from infra.keys import RECORD, Keys, Scope, install_bootstrap_key
 from infra.settings import Settings
 from tests.servers import StateServer
 
@@ -20,8 +20,22 @@ def keys(state_server: StateServer) -> Keys:
 def test_a_key_is_its_owners(keys: Keys) -> None:
     key, text = keys.create("alice", "notebook")
     assert text.startswith(f"atl_{key.id}_")
-    assert keys.authenticate(text) == "alice"
-    assert (key.owner, key.name, key.last_used) == ("alice", "notebook", None)
+    assert keys.authenticate(text) == key
+    assert (key.owner, key.name, key.last_used, key.scopes) == ("alice", "notebook", None, ())
+
+
+def test_a_key_has_the_scopes_that_it_was_given(keys: Keys) -> None:
+    key, text = keys.create("alice", scopes=[Scope.ADMIN])
+    assert keys.authenticate(text) == key
+    assert keys.list()[0].scopes == (Scope.ADMIN,)
+
+
+def test_a_key_from_before_there_were_scopes_has_none(keys: Keys, state_server: StateServer) -> None:
+    key, text = keys.create("admin", "mine", scopes=[Scope.ADMIN])
+    state_server.client().hdel(RECORD + key.id, "scopes")
+    found = keys.authenticate(text)
+    assert found
+    assert found.scopes == ()
 
 
 def test_any_tells_whether_a_key_exists(keys: Keys) -> None:
@@ -44,7 +58,7 @@ def test_another_secret_under_a_known_id_is_nobodys(keys: Keys) -> None:
     first, text = keys.create("alice")
     _, other = keys.create("bob")
     assert keys.authenticate(f"atl_{first.id}_{other.rpartition('_')[2]}") is None
-    assert keys.authenticate(text) == "alice"
+    assert keys.authenticate(text) == first
 
 
 def test_a_revoked_key_is_nobodys(keys: Keys) -> None:
@@ -98,7 +112,16 @@ class TestBootstrapKey:
         assert (
             install_bootstrap_key(settings, keys) == install_bootstrap_key(settings, keys) == keys.list()[0]
         )
-        assert keys.authenticate(self.TEXT) == "admin"
+        found = keys.authenticate(self.TEXT)
+        assert found
+        assert (found.owner, found.scopes) == ("admin", (Scope.ADMIN,))
+
+    def test_keeps_its_scope_when_it_is_older_than_scopes(
+        self, keys: Keys, tmp_path: Path, state_server: StateServer
+    ) -> None:
+        install_bootstrap_key(self.settings(tmp_path, self.TEXT), keys)
+        state_server.client().hdel(RECORD + "0" * 16, "scopes")
+        assert keys.list()[0].scopes == (Scope.ADMIN,)
 
     def test_stays_revoked(self, keys: Keys, tmp_path: Path) -> None:
         settings = self.settings(tmp_path, self.TEXT)

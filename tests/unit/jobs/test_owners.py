@@ -268,9 +268,9 @@ def test_many_are_cancelled_by_filters(bench: Bench) -> None:
         bench.add(model=model)
     bench.add("bob")
 
-    assert bench.queue.cancel_many("ann", Filters(model="other")) == 1
-    assert bench.queue.cancel_many("ann", Filters(status=Status.QUEUED)) == 2
-    assert bench.queue.cancel_many("ann", Filters()) == 1
+    assert bench.bulk.cancel(["ann"], Filters(model="other")).count == 1
+    assert bench.bulk.cancel(["ann"], Filters(status=Status.QUEUED)).count == 2
+    assert bench.bulk.cancel(["ann"], Filters()).count == 1
     assert bench.queue.get(running.id).cancel_requested_at is not None
     assert bench.queue.owner_usage("bob").queued == 1
 
@@ -290,8 +290,8 @@ def test_many_are_retried_once(bench: Bench) -> None:
     for _ in range(3):
         bench.queue.cancel(bench.add().id, "ann")
 
-    assert bench.queue.retry_many("ann", Filters(status=Status.CANCELLED)) == 3
-    assert bench.queue.retry_many("ann", Filters(status=Status.CANCELLED)) == 0
+    assert bench.bulk.retry(["ann"], Filters(status=Status.CANCELLED)).count == 3
+    assert bench.bulk.retry(["ann"], Filters(status=Status.CANCELLED)).count == 0
     assert bench.queue.owner_usage("ann").queued == 3
 
 
@@ -300,9 +300,9 @@ def test_retries_stop_at_the_owners_limit(bench: Bench) -> None:
         bench.queue.cancel(bench.add().id, "ann")
     bench = bench.limited(max_queued_per_owner=2)
 
-    assert bench.queue.retry_many("ann", Filters()) == 2
+    assert bench.bulk.retry(["ann"], Filters()).count == 2
     with pytest.raises(OwnerLimit):
-        bench.queue.retry_many("ann", Filters())
+        bench.bulk.retry(["ann"], Filters())
 
 
 def test_a_deleted_job_is_hidden_then_collected(bench: Bench) -> None:

@@ -1,8 +1,11 @@
 """Records of older and newer code, side by side."""
 
-from infra.jobs.record import SCHEMA, Job, Status
+import json
+from dataclasses import asdict
+
+from infra.jobs.record import SCHEMA, Job, JobError, Status
 from infra.jobs.scripts import PREFIX
-from tests.unit.jobs.conftest import Bench
+from tests.unit.jobs.conftest import CARD, RESULT, Bench
 
 
 def add_of_schema(bench: Bench, schema: int, owner: str = "ann") -> Job:
@@ -42,3 +45,34 @@ def test_newer_records_hold_nobody_up(bench: Bench) -> None:
 
     assert {job.id for job in claimed if job} == {own.id, other.id}
     assert claimed[2] is None
+
+
+def test_fields_that_newer_code_has_added_are_left_alone(bench: Bench) -> None:
+    job = bench.finish()
+    newer = {"invented_later": 1}
+    error = JobError("oom", "Out of memory.")
+    bench.state.hset(
+        f"{PREFIX}j:{job.id}",
+        mapping={
+            "invented_later": "1",
+            "artifacts": json.dumps([asdict(RESULT) | newer]),
+            "error": json.dumps(asdict(error) | newer),
+        },
+    )
+    bench.state.hset(f"{PREFIX}w:{CARD.id}", "card", json.dumps(asdict(CARD) | newer))
+
+    read = bench.queue.get(job.id)
+
+    assert (read.artifacts, read.error) == ((RESULT,), error)
+    assert [worker.card for worker in bench.queue.workers()] == [CARD]
+
+
+def test_records_of_schema_1_are_not_archived(bench: Bench) -> None:
+    """A collector of release 1 would take the files of an archived job for leftovers."""
+    jobs = [add_of_schema(bench, schema) for schema in (1, SCHEMA)]
+    for _ in jobs:
+        claimed = bench.claim()
+        assert claimed is not None
+        bench.commit(claimed)
+
+    assert bench.state.zrange(f"{PREFIX}finished", 0, -1) == [jobs[1].id]

@@ -28,10 +28,10 @@ local function job_key(id) return P .. 'j:' .. id end
 local function events_key(id) return P .. 'ev:' .. id end
 
 local FIELDS = {
-  'id', 'owner', 'queue', 'kind', 'model', 'status', 'place', 'version', 'score', 'cost', 'weight', 'attempt_count',
-  'attempt_id', 'progress', 'waits_on', 'passed', 'fails', 'crashes', 'losses', 'max_attempts', 'started_at',
+  'id', 'schema', 'owner', 'queue', 'kind', 'model', 'status', 'place', 'version', 'score', 'cost', 'weight',
+  'attempt_count', 'attempt_id', 'progress', 'waits_on', 'passed', 'fails', 'crashes', 'losses', 'max_attempts', 'started_at',
   'finished_at', 'expires_in_seconds', 'expires_at', 'start_deadline_at', 'deadline_at', 'cancel_requested_at',
-  'delete_requested_at', 'timed_out_at', 'emit_id', 'webhook',
+  'delete_requested_at', 'timed_out_at', 'emit_id', 'cancel_id', 'webhook', 'front', 'raise_id',
 }
 
 -- What transitions need of a record, all as text; nil when there is none.
@@ -52,6 +52,18 @@ end
 
 local function record(id)
   return redis.call('HGETALL', job_key(id))
+end
+
+-- What is known here of a job whose record was moved to the storage: owner, status, kind, model, and deleted if it
+-- was; nil when it was not moved.
+local function archived_job(id)
+  local text = redis.call('HGET', P .. 'archived', id)
+  return text and cjson.decode(text) or nil
+end
+
+local function note_archived(job, deleted)
+  local known = {owner = job.owner, status = job.status, kind = job.kind, model = job.model, deleted = deleted}
+  redis.call('HSET', P .. 'archived', job.id, cjson.encode(known))
 end
 
 local function save(job, changes)

@@ -39,6 +39,7 @@ end
 -- Have the longest parked worker woken that can run this job. It counts as busy from here on, so that the next
 -- job rings for another one, or for nobody.
 local function ring(job)
+  if held_back(job.queue, job.model) then return false end
   for _, id in ipairs(redis.call('ZRANGE', park_key(job.queue), 0, -1)) do
     if redis.call('HEXISTS', worker_key(id), 'model:' .. job.model) == 1 then
       unpark(id)

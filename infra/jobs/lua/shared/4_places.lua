@@ -5,6 +5,8 @@
 --   waiting  waiting                       for other jobs
 --   running  lease                         by the time when the lease ends
 --
+-- A ready job that an operator has raised stands in front:<queue> as well, the one raised last first.
+--
 -- For ready jobs: owners:<queue>:<model> has the owners by virtual time, models:<queue> the models with such
 -- owners, owned:<queue>:<owner> the models of an owner. An owner at its running limit is taken out of the first
 -- two, and noted in blocked:<owner>, until one of its jobs ends.
@@ -16,6 +18,7 @@ local function owned_key(queue, owner) return P .. 'owned:' .. queue .. ':' .. o
 local function blocked_key(owner) return P .. 'blocked:' .. owner end
 local function count_key(owner) return P .. 'count:' .. owner end
 local function queue_key(queue) return P .. 'queue:' .. queue end
+local function front_key(queue) return P .. 'front:' .. queue end
 local function owner_clock(queue) return 'owner:' .. queue end
 
 local function at_limit(owner)
@@ -71,14 +74,21 @@ local function unblock_owner(owner)
   end
 end
 
+local function enter_front(job) redis.call('ZADD', front_key(job.queue), -job.front, job.id) end
+
 local ENTER, LEAVE = {}, {}
 
 function ENTER.ready(job)
   redis.call('ZADD', ready_key(job.queue, job.owner, job.model), job.score, job.id)
   redis.call('ZADD', P .. 'since:' .. job.queue, now, job.id)
   redis.call('SADD', owned_key(job.queue, job.owner), job.model)
-  if at_limit(job.owner) then return block_owner(job.queue, job.owner) end
-  admit_owner(job.queue, job.owner)
+  if job.front ~= '' then enter_front(job) end
+  if at_limit(job.owner) then
+    block_owner(job.queue, job.owner)
+    if job.front == '' then return end
+  else
+    admit_owner(job.queue, job.owner)
+  end
   ring(job)
 end
 
@@ -86,6 +96,7 @@ function LEAVE.ready(job)
   local key = ready_key(job.queue, job.owner, job.model)
   redis.call('ZREM', key, job.id)
   redis.call('ZREM', P .. 'since:' .. job.queue, job.id)
+  if job.front ~= '' then redis.call('ZREM', front_key(job.queue), job.id) end
   if redis.call('EXISTS', key) == 1 then return end
   withdraw_model(job.queue, job.owner, job.model)
   redis.call('SREM', owned_key(job.queue, job.owner), job.model)

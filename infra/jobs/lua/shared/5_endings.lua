@@ -40,6 +40,8 @@ local function close_job(job, status, error_text)
   redis.call('ZREM', P .. 'deadlines', job.id)
   redis.call('ZREM', P .. 'live:' .. job.owner, job.id)
   redis.call('ZADD', P .. 'expiring', job.delete_requested_at ~= '' and now or job.expires_at, job.id)
+  -- A record of schema 1 stays here: collectors of that release take the files of archived jobs for leftovers.
+  if number(job.schema) > 1 then redis.call('ZADD', P .. 'finished', now, job.id) end
   redis.call('HINCRBY', queue_key(job.queue), status, 1)
   tell(job)
 end
@@ -48,6 +50,20 @@ end
 local function inherited_error(ended)
   if ended.status ~= 'failed' then return nil end
   return fault('dependency_failed', 'Job ' .. ended.id .. ' failed.')
+end
+
+-- How many jobs it must still wait for, and the first one that will never succeed.
+local function dependencies(job, waits_for)
+  local open, ended = 0, nil
+  for _, id in ipairs(waits_for) do
+    local other = load_job(id)
+    if other and other.place ~= '' then
+      open = open + redis.call('SADD', dependants_key(id), job.id)
+    elseif other and other.status ~= 'succeeded' then
+      ended = ended or other
+    end
+  end
+  return open, ended
 end
 
 local function ready_after_one_more(dependant)
