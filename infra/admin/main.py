@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 import redis
 
 from infra import logs
-from infra.admin import collecting, keys
+from infra.admin import backups, collecting, keys
 from infra.admin.command import FAILED, INVALID, RUNNING, UNREACHABLE
 from infra.connections import connect
 from infra.crash_points import arm
@@ -72,4 +72,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     keys.add_commands(commands)
     collecting.add_commands(commands)
+    backups.add_commands(commands)
     return parser

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 from urllib.request import urlopen
@@ -20,7 +21,7 @@ import pytest
 
 from infra.errors import BadKey, BadSetting, InfraError, ObjectNotFound, StorageFull, StorageUnavailable
 from infra.settings import Settings
-from infra.storage import Storage, open_storage
+from infra.storage import Entry, Storage, Tally, open_storage
 from infra.storage.folder import FolderStorage
 from infra.storage.keys import artifact_key, attempt_prefix, job_prefix, manifest_key, upload_key
 from infra.storage.s3 import S3Storage
@@ -198,7 +199,7 @@ class TestMissing:
 
     def test_deleting_it_is_no_error(self, storage: Storage) -> None:
         storage.delete(KEY)
-        assert storage.delete_prefix(f"local/{JOB}/") == 0
+        assert storage.delete_prefix(f"local/{JOB}/") == Tally()
 
 
 class TestListAndDelete:
@@ -223,6 +224,12 @@ class TestListAndDelete:
         assert sorted(storage.list(attempt_prefix("local", JOB, ATTEMPT))) == sorted(keys[:2])
         assert [*storage.list("nobody/")] == []
 
+    def test_a_list_tells_sizes_and_times(self, storage: Storage, keys: list[str]) -> None:
+        modified = storage.stat(KEY).modified_ms // 1000 * 1000  # some servers list whole seconds only
+
+        (entry,) = (entry for entry in storage.entries() if entry.key == KEY)
+        assert replace(entry, modified_ms=entry.modified_ms // 1000 * 1000) == Entry(KEY, 1, modified)
+
     def test_deletes_one(self, storage: Storage, keys: list[str]) -> None:
         storage.delete(KEY)
 
@@ -231,7 +238,7 @@ class TestListAndDelete:
             storage.stat(KEY)
 
     def test_deletes_a_prefix_and_nothing_beside_it(self, storage: Storage, keys: list[str]) -> None:
-        assert storage.delete_prefix(job_prefix("local", JOB)) == 2
+        assert storage.delete_prefix(job_prefix("local", JOB)) == Tally(2, 2)
         assert sorted(storage.list()) == sorted(keys[2:])
 
     def test_can_be_put_again_after_a_delete(self, storage: Storage, keys: list[str]) -> None:
@@ -250,7 +257,7 @@ class TestListAndDelete:
             [*pool.map(lambda key: storage.put(key, b"", "text/plain; charset=utf-8"), keys)]
 
         assert sorted(storage.list("local/")) == sorted(keys)
-        assert storage.delete_prefix("local/") == 1050
+        assert storage.delete_prefix("local/").count == 1050
         assert [*storage.list()] == []
 
     @pytest.mark.parametrize("prefix", ["local", "local/job_1", "/", "../", "local/../", "a//", ".hidden/"])
@@ -432,7 +439,8 @@ except StorageFull:
             leftover.write_bytes(b"half")
         os.utime(old, (0, 0))
 
-        assert folder.sweep(older_than_seconds=FOREVER) == 1
+        assert folder.sweep(older_than_seconds=FOREVER, dry_run=True) == Tally(1, 4)
+        assert folder.sweep(older_than_seconds=FOREVER) == Tally(1, 4)
         assert (old.exists(), young.exists()) == (False, True)
         assert [*folder.list()] == [KEY]
 
@@ -500,7 +508,7 @@ class TestKilled:
             child.kill()
 
         assert [*storage.list()] == []
-        assert storage.sweep(older_than_seconds=-1) == 1
+        assert storage.sweep(older_than_seconds=-1).count == 1
         assert [*parent.iterdir()] == []
 
 
@@ -652,7 +660,7 @@ class TestBuckets:
             storage.read(KEY)
         storage.delete(KEY)
         assert [*storage.list()] == []
-        assert storage.delete_prefix("local/") == 0
+        assert storage.delete_prefix("local/") == Tally()
 
     def test_a_signed_url_downloads_for_anyone(self, url: str) -> None:
         place = url.rpartition("@")[2].partition("/")[0]
@@ -676,6 +684,25 @@ class TestBuckets:
 
     def test_nothing_is_signed_unless_clients_reach_the_server(self, url: str) -> None:
         assert S3Storage.from_url(url).sign(KEY, 60, "0.png") is None
+
+
+class TestUnfinishedUploads:
+    def test_are_swept(self, s3_moto: S3Server) -> None:
+        storage = S3Storage.from_url(s3_moto.url())
+        storage.check()
+        upload = storage._quick._create_multipart_upload(storage.bucket, KEY, {})
+        storage._quick._upload_part(storage.bucket, KEY, b"x" * 100, {}, upload, 1)
+
+        assert storage.sweep(older_than_seconds=50 * 365 * 86400) == Tally()  # moto's all began in 2010
+        assert storage.sweep(older_than_seconds=FOREVER, dry_run=True) == Tally(1, 100)
+        assert storage.sweep(older_than_seconds=FOREVER) == Tally(1, 100)
+        assert storage.sweep(older_than_seconds=FOREVER) == Tally()
+
+    def test_a_server_that_lists_none_has_none(self, s3_rclone: S3Server) -> None:
+        storage = S3Storage.from_url(s3_rclone.url())
+        storage.put(KEY, b"x", "image/png")
+
+        assert storage.sweep(older_than_seconds=-5) == Tally()
 
 
 class TestAddresses:
