@@ -1,5 +1,4 @@
-"""Requests that are not HTTP, or too long to be read: no application sees them, and they are refused as problems,
-too."""
+"""Requests that are no HTTP, or too long: no application sees them, and they are refused as problems, too."""
 
 import json
 from http import HTTPStatus

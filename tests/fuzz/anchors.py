@@ -21,8 +21,9 @@ def write_anchors(stack: Stack, file: Path) -> None:
         wait_for(lambda: client.get(f"{path}/deliveries").json()["data"], 10, "its message")
         message = client.get(f"{path}/deliveries").json()["data"][0]["id"]
         artifact = client.get(path).json()["artifacts"][0]["name"]
-    anchors = {"job": job, "artifact": artifact, "upload": upload, "endpoint": endpoint, "message": message}
-    file.write_text(json.dumps(anchors))
+        worker = client.get("/v1/workers").json()["data"][0]["id"]
+    made = {"job": job, "artifact": artifact, "upload": upload, "endpoint": endpoint, "message": message}
+    file.write_text(json.dumps({**made, "worker": worker}))
 
 
 def _made(answer: httpx.Response) -> str:

@@ -1,22 +1,24 @@
 """What no schema can say, told to schemathesis: which ids exist, which models are on offer, what an image is.
 
-The `schemathesis` command loads this file (SCHEMATHESIS_HOOKS). It touches only requests that are meant to be
-valid, and not those of the stateful phase, which takes ids from answers by itself. Every answer is counted in
+The `schemathesis` command loads this file (SCHEMATHESIS_HOOKS). It touches requests that are meant to be valid,
+but for ids in paths of the stateful phase, which takes them from answers by itself. Every answer is counted in
 the file that FUZZ_TALLY names.
 """
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import schemathesis
+from hypothesis import strategies
 from schemathesis import Case, HookContext, Response
-from schemathesis.generation import GenerationMode
 
+from api.routes import ROUTES
 from tests.fuzz.known import Known
-from tests.integration.api.support import png
+from tests.fuzz.samples import SAMPLES
 
 Json = dict[str, Any]
 
@@ -27,28 +29,35 @@ MODELS = {
     "image-to-image": ("test/fake",),
     "text": ("test/fake-text",),
 }
+UPLOADS = next(route.body for route in ROUTES if route.name == "uploads.create") or {}
 LARGEST = {"n": 2, "steps": 5, "max_tokens": 10, "width": 256, "height": 256}
 """Bounds of the work that a job makes, which is not what is fuzzed."""
+
+for media_type in UPLOADS:
+    schemathesis.openapi.media_type(media_type, strategies.sampled_from(SAMPLES))
 
 
 @schemathesis.hook
 def before_load_schema(context: HookContext, raw_schema: Json) -> None:
     """This server has keys, so that the calls which a server without any answers to everyone need one."""
-    for operations in raw_schema["paths"].values():
-        for operation in operations.values():
-            operation["security"] = [way for way in operation["security"] if way]
+    for path, operations in raw_schema["paths"].items():
+        if path.startswith("/v1/"):
+            for operation in operations.values():
+                operation["security"] = [{"key": []}]
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: Json) -> None:
     """Make valid what is only well-formed."""
-    if _is_meant_to_be_valid(case):
+    if case.method == "DELETE":
+        _spare_anchors(case)
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    _drop_what_nobody_can_guess(case)
+    if case.meta.phase.name.value != "stateful":
         _name_what_exists(case)
-        _drop_what_nobody_can_guess(case)
-        if case.operation.label == "POST /v1/jobs":
-            case.body = _submission(case.body)
-        if case.operation.label == "POST /v1/uploads":
-            case.body = png((8, 8), KNOWN.chance.choice(["red", "green", "blue"]))
+    if case.operation.label in BODIES:
+        case.body = BODIES[case.operation.label](_written_as_whole(case.body))
 
 
 @schemathesis.hook
@@ -59,37 +68,51 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
     seen = {"call": case.operation.label, "mode": mode, "phase": phase, "status": response.status_code}
     with TALLY.open("a") as tally:
         tally.write(json.dumps(seen) + "\n")
-    if case.method == "POST" and response.status_code in (201, 202):
-        KNOWN.learn(case.path, json.loads(response.content))
+    if response.status_code in (200, 201, 202) and response.headers.get("content-type") == [
+        "application/json"
+    ]:
+        KNOWN.learn(case.path, case.method, json.loads(response.content))
 
 
-def _is_meant_to_be_valid(case: Case) -> bool:
-    if case.meta is None or case.meta.phase.name.value == "stateful":
-        return False
-    return case.meta.generation.mode is GenerationMode.POSITIVE
+def _spare_anchors(case: Case) -> None:
+    for name, value in case.path_parameters.items():
+        if value in KNOWN.anchors.values():
+            case.path_parameters[name] = value[:-8] + "00000000"
 
 
 def _name_what_exists(case: Case) -> None:
     given = case.path_parameters
-    removes = case.method == "DELETE"
-    looks = case.path.endswith(("/artifacts/{name}", "/events")) or "/deliveries" in case.path
-    if "job_id" in given:
-        given["job_id"] = (KNOWN.taken_job() if removes else None) or (
-            KNOWN.anchors["job"] if looks else KNOWN.job()
-        )
-    if "endpoint_id" in given:
-        given["endpoint_id"] = (KNOWN.taken_endpoint() if removes else None) or KNOWN.endpoint()
-    if "name" in given:
-        given["name"] = KNOWN.anchors["artifact"]
-    if "message_id" in given:
-        given["message_id"] = KNOWN.anchors["message"]
+    if case.method == "DELETE":
+        found = {"job_id": KNOWN.taken_job(), "endpoint_id": KNOWN.taken_endpoint()}
+    else:
+        looks = case.path.endswith(("/artifacts/{name}", "/events")) or "/deliveries" in case.path
+        found = {
+            "job_id": KNOWN.anchors["job"] if looks else KNOWN.job(),
+            "endpoint_id": KNOWN.endpoint(),
+            "name": KNOWN.anchors["artifact"],
+            "message_id": KNOWN.anchors["message"],
+        }
+    given.update({name: value for name, value in found.items() if name in given and value})
 
 
 def _drop_what_nobody_can_guess(case: Case) -> None:
-    """A cursor comes from an answer; a key is used once; waiting takes its time."""
-    case.query.pop("cursor", None)
+    """A cursor comes from an answer; a key is used once; where the artifact ends is in its record."""
+    if case.query.get("cursor") not in KNOWN.cursors:
+        case.query.pop("cursor", None)
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:200]}-{uuid4()}"
+    if case.headers.get("Range", "").startswith("bytes"):
+        case.headers["Range"] = "bytes=0-99"
+
+
+def _written_as_whole(value: Any) -> Any:
+    """JSON Schema takes 1.0 for an integer, which this API refuses, as many a language would."""
+    if isinstance(value, dict):
+        return {name: _written_as_whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_written_as_whole(part) for part in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
 
 
 def _submission(body: Any) -> Any:
@@ -101,12 +124,22 @@ def _submission(body: Any) -> Any:
     return body
 
 
+def _endpoint(body: Json) -> Json:
+    return {**body, "url": f"https://example.org/{uuid4()}"}
+
+
+def _switch(body: Json) -> Json:
+    """What to pause or resume: a queue or model that is there."""
+    there = {"queue": "video", "model": "test/fake-slow-load", "worker": KNOWN.anchors["worker"]}
+    return {name: there.get(name, value) for name, value in body.items()}
+
+
 def _choose(job: Json) -> None:
     job.pop("model", None)
     if KNOWN.chance.random() < 0.8:
         job["model"] = KNOWN.chance.choice(MODELS[job["kind"]])
     if job.get("webhook"):
-        job["webhook"] = KNOWN.endpoint()
+        job["webhook"] = KNOWN.anchors["endpoint"]
     inputs = job["inputs"]
     for name, most in LARGEST.items():
         if name in inputs:
@@ -114,4 +147,13 @@ def _choose(job: Json) -> None:
     if "image" in inputs:
         job_id, upload = {"job": KNOWN.anchors["job"]}, {"upload": KNOWN.upload()}
         inputs["image"] = KNOWN.chance.choice([job_id, upload])
-        inputs.pop("strength", None)
+        inputs["strength"] = 1.0  # so that any number of steps takes one
+
+
+BODIES: dict[str, Callable[[Any], Any]] = {
+    "POST /v1/jobs": _submission,
+    "POST /v1/webhook-endpoints": _endpoint,
+    "POST /v1/admin/pause": _switch,
+    "POST /v1/admin/resume": _switch,
+}
+"""What makes a well-formed body a valid one, by call."""

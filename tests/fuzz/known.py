@@ -21,10 +21,11 @@ class Known:
     """Ids to put into requests. The anchors are never deleted, so there is always one of each."""
 
     anchors: Json
-    """`job` (final, with an artifact), `artifact` (its name), `upload`, `endpoint`, `message`."""
+    """`job` (final, with an artifact), `artifact` (its name), `upload`, `endpoint`, `message`, `worker`."""
     jobs: "deque[str]" = field(default_factory=_some)
     endpoints: "deque[str]" = field(default_factory=_some)
     uploads: "deque[str]" = field(default_factory=_some)
+    cursors: "deque[str]" = field(default_factory=_some)
     chance: random.Random = field(default_factory=lambda: random.Random(7))  # the same run for the same seed
 
     @classmethod
@@ -49,17 +50,10 @@ class Known:
     def taken_endpoint(self) -> str | None:
         return self.endpoints.popleft() if self.endpoints else None
 
-    def learn(self, path: str, body: Any) -> None:
-        """Remember what an answer to a POST of this path has made."""
-        if not isinstance(body, dict):
-            return
-        made = [item.get("id", "") for item in body.get("data", [body]) if isinstance(item, dict)]
-        for made_id in made:
-            kinds = {"job_": self.jobs, "upl_": self.uploads, "we_": self.endpoints}
-            for prefix, kept in kinds.items():
-                if made_id.startswith(prefix) and path in (
-                    "/v1/jobs",
-                    "/v1/uploads",
-                    "/v1/webhook-endpoints",
-                ):
-                    kept.append(made_id)
+    def learn(self, path: str, method: str, body: Any) -> None:
+        """Remember what an answer has made or listed."""
+        if isinstance(body, dict) and body.get("next_cursor"):
+            self.cursors.append(body["next_cursor"])
+        kept = {"/v1/jobs": self.jobs, "/v1/uploads": self.uploads, "/v1/webhook-endpoints": self.endpoints}
+        if method == "POST" and path in kept:
+            kept[path].extend(made["id"] for made in body.get("data", [body]))

@@ -13,6 +13,7 @@ from tests.fuzz.anchors import write_anchors
 from tests.fuzz.stack import HERE, Stack
 
 ROOT = HERE.parents[1]
+CONFIGURATION = HERE / "schemathesis.toml"
 
 
 @dataclass
@@ -74,11 +75,9 @@ class Fuzzer:
 
     def run(self, *options: str, seed: int) -> Run:
         """Run schemathesis with every check of its configuration file."""
-        command = [
-            str(Path(sys.executable).with_name("schemathesis")),
-            "--config-file", str(HERE / "schemathesis.toml"), "run", f"{self._stack.api.url}/openapi.json", "--seed", str(seed), "--no-color",
-            "--header", f"Authorization: Bearer {self._stack.key}", *options,
-        ]  # fmt: skip
+        command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION)]
+        command += ["run", f"{self._stack.api.url}/openapi.json", "--seed", str(seed), "--no-color"]
+        command += ["--header", f"Authorization: Bearer {self._stack.key}", *options]
         environ = os.environ | {
             "FUZZ_KNOWN": str(self._known),
             "FUZZ_TALLY": str(self._tally),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.keys import Keys
+from infra.keys import Keys, Scope
 from infra.settings import Settings
 from tests.integration.api.support import ApiServer
 from tests.integration.cluster import FAKE_CATALOG, Cluster, running_cluster
@@ -39,7 +39,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         running_cluster(folder, state, broker, **_settings()) as cluster,
         _api(cluster.settings, folder / "api") as api,
     ):
-        key = Keys(state.client()).create(OWNER)[1]
+        key = Keys(state.client()).create(OWNER, scopes=list(Scope))[1]
         cluster.start_worker()
         yield Stack(api, cluster, key)
 
