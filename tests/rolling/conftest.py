@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from infra.jobs.record import Job
 from tests.integration.api.support import ROOT, ApiServer
 from tests.integration.cluster import FAKE_CATALOG, READY_SECONDS, Cluster, WorkerProcess, running_cluster
 from tests.servers import StateServer, free_port, wait_for
@@ -50,10 +49,6 @@ class Deployment:
             f"a ready worker, logging to {worker.log},",
         )
         return worker
-
-    def worker_of(self, job: Job) -> str:
-        """Id of the worker that runs it, or ran it last."""
-        return job.attempts[-1].worker
 
 
 @pytest.fixture

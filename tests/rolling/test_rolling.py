@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+from infra.connections import connect
+from infra.jobs.answers import Limits
+from infra.jobs.operator import Operator, What
 from infra.jobs.record import SCHEMA, Job, Outcome, Status
 from tests.integration.api.support import Json, submitted, text_to_image
 from tests.integration.cluster import outcomes
@@ -29,6 +32,17 @@ def check_result(client: httpx.Client, job: Job) -> None:
         assert sha256(data).hexdigest() == artifact.sha256
 
 
+READABLE = ("/readyz", "/metrics", "/v1/models", "/v1/kinds", "/v1/queues", "/v1/workers", "/v1/jobs")
+
+
+def check_readable(clients: tuple[httpx.Client, ...], jobs: list[Job]) -> None:
+    """Each API shows what either has written."""
+    paths = [*READABLE, *[f"/v1/jobs/{job.id}{part}" for job in jobs for part in ("", "/events")]]
+    for client in clients:
+        answers = {path: client.get(path).status_code for path in paths}
+        assert set(answers.values()) == {200}, answers
+
+
 def test_two_releases_work_side_by_side(deployment: Deployment) -> None:
     # Given the release before, at work; the API is renewed first
     old_api = deployment.start_api(deployment.old)
@@ -42,12 +56,17 @@ def test_two_releases_work_side_by_side(deployment: Deployment) -> None:
             check_result(old, job)
         assert {deployment.cluster.job(job["id"]).schema for job in by_both} == {1, SCHEMA}
 
-        # and a new one comes, and the old one is drained in the midst of a job
-        interrupted = submitted(old, text_to_image("steps=60 sleep=0.1"))
-        started = deployment.cluster.wait_until(
-            deployment.cluster.job(interrupted["id"]), lambda found: found.progress
-        )
+        # and a new one comes, both APIs show everything, and the old one is drained in the midst of a job
         deployment.start_worker(deployment.new)
+        check_readable((old, new), [deployment.cluster.job(job["id"]) for job in by_both])
+        long = [submitted(client, text_to_image("steps=50 sleep=0.1")) for client in (old, new)]
+        running = [
+            deployment.cluster.wait_until(deployment.cluster.job(job["id"]), lambda found: found.progress)
+            for job in long
+        ]
+        info = deployment.cluster.info(old_worker)
+        assert info is not None
+        (interrupted,) = (job for job in running if job.attempts[-1].worker == info.card.id)
         old_worker.terminate()
         more = [submitted(client, text_to_image("steps=2")) for client in (new, old, new, old)]
         assert old_worker.wait() == 0
@@ -65,10 +84,11 @@ def test_two_releases_work_side_by_side(deployment: Deployment) -> None:
         # and nothing is lost, nothing done twice, and no attempt counted against a job
         for job in ended(deployment, more):
             check_result(new, job)
-        (moved,) = ended(deployment, [interrupted])
-        check_result(new, moved)
+        for job in ended(deployment, long):
+            check_result(new, job)
+        moved = deployment.cluster.job(interrupted.id)
         assert outcomes(moved) == [Outcome.RELEASED, Outcome.SUCCEEDED]
-        assert moved.attempts[0].worker == deployment.worker_of(started) != deployment.worker_of(moved)
+        assert moved.attempts[-1].worker != info.card.id
 
         # and the old API ends, and all goes on
         assert old_api.terminate() == 0
@@ -100,3 +120,30 @@ def test_webhooks_of_jobs_that_an_old_worker_has_done_are_told(
     assert sorted(told) == sorted((job.id, f"job.{job.status.value}") for job in [*found, also])
     assert len({message_id for message_id, _ in receiver.told}) == len(told)
     assert [job.status.value for job in found] == ["succeeded", "failed", "succeeded", "cancelled"]
+
+
+def test_what_operators_do_holds_once_the_old_workers_are_gone(deployment: Deployment) -> None:
+    """Code of release 1 knows no pauses and no front: it does no harm to them."""
+    # Given an old worker and the new API, a paused queue, and a raised job
+    old_worker = deployment.start_worker(deployment.old)
+    operator = Operator(
+        connect(deployment.cluster.settings.state_address), limits=Limits(), ring=deployment.cluster.ring
+    )
+    busy = deployment.cluster.submit("steps=30 sleep=0.1")
+    deployment.cluster.wait_for_status(busy, Status.RUNNING)
+    waiting = [deployment.cluster.submit("steps=1") for _ in range(3)]
+    operator.front(waiting[-1].id)
+    operator.pause(What.QUEUE, "image", "admin")
+    # When the old one, which does not heed that, takes one of them, ends, and a new one comes
+    for job in [busy, waiting[0]]:
+        deployment.cluster.wait_for_end(job, seconds=60)
+    old_worker.terminate()
+    assert old_worker.wait() == 0
+    deployment.start_worker(deployment.new)
+    late = deployment.cluster.submit("steps=1")
+    # Then the pause holds, and all is done when it is taken back
+    assert deployment.cluster.job(late.id).status is Status.QUEUED
+    operator.resume(What.QUEUE, "image")
+    for job in [*waiting, late]:
+        found = deployment.cluster.wait_for_end(job, seconds=60)
+        assert (found.status, outcomes(found).count(Outcome.SUCCEEDED)) == (Status.SUCCEEDED, 1)
