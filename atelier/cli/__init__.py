@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from atelier.cli import generate, jobs, keys, models, serve, webhooks
+from atelier.cli import generate, jobs, keys, models, operator, serve, upkeep, webhooks
 from atelier.cli.common import Root, remember_url
 from atelier.cli.doctor import doctor
 
@@ -43,7 +43,15 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Making": (generate.image, generate.text, generate.submit),
     "Jobs": (jobs.jobs, jobs.show, jobs.watch, jobs.cancel, jobs.retry, jobs.get, jobs.delete),
     "Webhooks": (webhooks.deliveries, webhooks.redeliver),
-    "Administration": (doctor,),
+    "Operating": (
+        operator.queues,
+        operator.workers,
+        operator.pause,
+        operator.resume,
+        operator.pauses,
+        operator.front,
+    ),
+    "Administration": (doctor, upkeep.gc, upkeep.backup, upkeep.restore),
 }
 for panel, commands in PANELS.items():
     for command in commands:

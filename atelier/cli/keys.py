@@ -1,12 +1,11 @@
 """`keys`: API keys, kept on the state server. Works beside the server, not over HTTP."""
 
-import subprocess
-import sys
 from typing import Annotated
 
 import typer
 
-from atelier.cli.common import JsonFlag, finish
+from atelier.cli.common import JsonFlag
+from atelier.cli.upkeep import run_admin
 
 app = typer.Typer(
     no_args_is_help=True, help="API keys: create, list, revoke. Run it on the server's machine."
@@ -27,13 +26,13 @@ def create(
     """Make a key and print it, this once."""
     wishes = {"--name": name, "--scope": scope}
     given = [word for flag, value in wishes.items() if value for word in (flag, value)]
-    _admin(["create", owner, *given], as_json)
+    run_admin(["keys", "create", owner, *given], as_json)
 
 
 @app.command("list")
 def list_keys(as_json: JsonFlag = False) -> None:
     """The keys that exist; never their secret part."""
-    _admin(["list"], as_json)
+    run_admin(["keys", "list"], as_json)
 
 
 @app.command()
@@ -42,9 +41,4 @@ def revoke(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a key worthless, at once."""
-    _admin(["revoke", key_id], as_json)
-
-
-def _admin(arguments: list[str], as_json: bool) -> None:
-    command = [sys.executable, "-m", "infra.admin", "keys", *arguments, *(["--json"] if as_json else [])]
-    finish(subprocess.run(command, check=False).returncode)
+    run_admin(["keys", "revoke", key_id], as_json)

@@ -10,6 +10,7 @@ import redis
 from infra import logs
 from infra.admin import backups, collecting, keys
 from infra.admin.command import FAILED, INVALID, RUNNING, UNREACHABLE
+from infra.backup import BadBackup
 from infra.connections import connect
 from infra.crash_points import arm
 from infra.embedded import EmbeddedServers, HomeLock, read_instance
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _exit_code(error: InfraError) -> int:
     match error:
-        case BadSetting():
+        case BadSetting() | BadBackup():
             return INVALID
         case Unavailable():
             return UNREACHABLE

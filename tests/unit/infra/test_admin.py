@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +14,12 @@ import pytest
 from infra.admin import main
 from infra.embedded import EmbeddedServers, HomeLock, Instance, write_instance
 from infra.embedded.lock import is_held
+from infra.jobs.record import new_attempt_id, new_job_id
 from infra.keys import Keys
+from infra.search import FEW
 from infra.settings import Settings
+from infra.storage import open_storage
+from infra.storage.keys import artifact_key
 from tests.servers import StateServer, free_port
 
 ROOT = Path(__file__).parents[3]
@@ -107,8 +112,46 @@ class TestEmbedded:
 
 class TestGc:
     def test_of_nothing(self, admin: Admin, on_server: Settings) -> None:
-        assert json.loads(admin(on_server, "gc", "--json").stdout)["objects"] == 0
-        assert admin(on_server, "gc", "--dry-run").stdout.startswith("Would remove 0 jobs")
+        nothing = {"count": 0, "bytes": 0}
+        classes = dict.fromkeys(("jobs", "archived", "uploads", "attempts", "orphans", "unfinished"), nothing)
+        others = {"strangers": 0, "adopted": 0, "moved": 0, "dry_run": False}
+        assert json.loads(admin(on_server, "gc", "--json").stdout) == classes | others
+        told = admin(on_server, "gc", "--dry-run").stdout
+        assert told.startswith("Would remove:")
+        assert len(told.splitlines()) == 1 + len(classes)
+
+    def test_tells_each_class(self, admin: Admin, on_server: Settings) -> None:
+        storage = open_storage(on_server)
+        for _ in range(FEW + 1):
+            key = artifact_key("local", new_job_id(), new_attempt_id(), "0.png")
+            storage.put(key, b"x" * 1000, "image/png")
+            os.utime(on_server.places.artifacts / key, (0, 0))
+
+        told = admin(on_server, "gc").stdout
+        assert f"Left alone: {FEW + 1} objects" in told
+        told = admin(on_server, "gc", "--strangers").stdout
+        assert re.search(rf"{FEW + 1} +{(FEW + 1) * 1000:,} bytes  objects that neither", told)
+        assert [*storage.list()] == []
+
+
+class TestBackup:
+    def test_moves_all_to_an_empty_server(
+        self, admin: Admin, on_server: Settings, valkey: StateServer, tmp_path: Path
+    ) -> None:
+        admin(on_server, "keys", "create", "alice")
+        file = str(tmp_path / "backup")
+
+        done = admin(on_server, "backup", file)
+        assert (done.code, done.stdout.startswith(f"Wrote {file}")) == (0, True)
+        full = admin(on_server, "restore", file)
+        assert (full.code, "is not empty" in full.stderr) == (1, True)
+        valkey.client().flushall()
+        assert json.loads(admin(on_server, "restore", file, "--json").stdout)["counts"]["copied"] == 2
+        assert "alice" in admin(on_server, "keys", "list").stdout
+
+    def test_a_file_that_is_none(self, admin: Admin, on_server: Settings, tmp_path: Path) -> None:
+        done = admin(on_server, "restore", str(tmp_path / "nowhere"))
+        assert (done.code, "cannot be read" in done.stderr) == (2, True)
 
 
 def test_it_runs_as_a_module(on_server: Settings) -> None:
