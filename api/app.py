@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from flask import Flask, Response, g
+from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as AnyResponse
 
 from api.auth import authenticate
@@ -30,11 +31,18 @@ ID_PATTERNS = {"job_id": (JOB_ID, "job_not_found"), "endpoint_id": (ENDPOINT_ID,
 """By variable of a path: what an id looks like, and the problem when it does not."""
 
 
+class Id(BaseConverter):
+    """An id in a path. A plain word is none: `/v1/jobs/cancel` is a call of its own, whatever the method."""
+
+    regex = "[a-z]*[^a-z].*"
+
+
 def build_app(settings: Settings | None = None, durability: Durability | None = None) -> Flask:
     """The application on its services; `durability` as for `build_services`."""
     app = Flask("api", static_folder=None)
     app.extensions[EXTENSION] = build_services(settings or load_settings(), durability)
     app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = Id
     for route in ROUTES:
         app.add_url_rule(
             route.rule, route.name, _guarded(route), methods=[route.method], provide_automatic_options=False

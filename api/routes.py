@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - a row of the table is a line of the file
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -95,7 +96,7 @@ class Route:
     @property
     def rule(self) -> str:
         """The path as Flask writes it."""
-        return self.path.replace("{", "<").replace("}", ">")
+        return re.sub(r"{(\w+_id)}", r"<id:\1>", self.path).replace("{", "<").replace("}", ">")
 
     def view(self) -> Callable[..., Response]:
         """The function that answers."""
