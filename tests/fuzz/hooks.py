@@ -1,8 +1,8 @@
 """What no schema can say, told to schemathesis: which ids exist, which models are on offer, what an image is.
 
-The `schemathesis` command loads this file (SCHEMATHESIS_HOOKS). It touches requests that are meant to be valid,
-but for ids in paths of the stateful phase, which takes them from answers by itself. Every answer is counted in
-the file that FUZZ_TALLY names.
+The `schemathesis` command loads this file (SCHEMATHESIS_HOOKS). It touches requests that are meant to be
+valid, but for ids in paths of the stateful phase, which takes them from answers by itself. Every answer is
+counted in the file that FUZZ_TALLY names.
 """
 
 import json

@@ -99,9 +99,10 @@ def test_not_modified_while_the_version_stays(client: httpx.Client, hand: Hand) 
 
 
 def test_a_job_that_is_not_there(client: httpx.Client) -> None:
-    for job_id in ("job_" + "0" * 24, "job_1", "x" * 3000, "job_%00", "job_%0a", "%22"):
+    for job_id in ("job_" + "0" * 24, "job_1", "job_%00", "job_%0a", "%22"):
         problem(client.get(f"/v1/jobs/{job_id}"), 404, "job_not_found")
-    problem(client.get("/v1/jobs/..%2f.."), 404, "not_found")
+    for no_id in ("..%2f..", "x" * 3000):
+        problem(client.get(f"/v1/jobs/{no_id}"), 404, "not_found")
 
 
 # Waiting
