@@ -11,9 +11,10 @@ from flask import g
 from api.deadline import waiting_for_client
 from api.problems import Problem
 from api.services import services
+from infra.crash_points import CrashPoint, crash_point
 from infra.errors import InfraError
 from infra.logs import get_logger
-from infra.media_check import CheckedMedia, check_media
+from infra.media_check import CheckedMedia, MediaError, check_media
 from infra.metrics import UPLOADS
 from infra.storage.keys import upload_key
 from infra.uploads import Upload
@@ -26,14 +27,13 @@ _checks = threading.BoundedSemaphore(CHECKS_AT_ONCE)
 
 
 @contextmanager
-def counted() -> Iterator[None]:
-    """Count what becomes of one file."""
+def counting_refusals() -> Iterator[None]:
+    """Round the making of one upload."""
     try:
         yield
-    except Exception:
+    except (Problem, InfraError, MediaError):
         UPLOADS.inc(result="refused")
         raise
-    UPLOADS.inc(result="stored")
 
 
 def checked(sent: Path) -> CheckedMedia:
@@ -61,13 +61,16 @@ def stored(media: CheckedMedia, filename: str) -> Upload:
         duration_seconds=media.duration_seconds,
         frames=media.frames,
     )
+    crash_point(CrashPoint.UPLOAD_RESERVED)
     try:
         with waiting_for_client():
             services().storage.put(upload_key(upload.owner, upload.id), media.path, upload.media_type)
     except InfraError:
         uploads.forget(upload)
         raise
+    crash_point(CrashPoint.UPLOAD_STORED)
     done = uploads.complete(upload)
+    UPLOADS.inc(result="stored")
     log.info(
         "An upload was stored", action="upload.stored", upload_id=done.id, owner=done.owner, bytes=done.bytes
     )
