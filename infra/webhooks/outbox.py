@@ -53,16 +53,23 @@ class Outbox:
     def __init__(self, state: redis.Redis, durability: Durability = "always") -> None:
         self._state = state
         self._scripts = Scripts(state, Limits(), durability)
+        self._confirms = durability == "waitaof"
 
     def take(self, most: int) -> list[Message]:
         """At most so many due messages, for the caller to send and `settle` within FLIGHT_SECONDS."""
         token = secrets.token_hex(8)
-        _, found, _ = self._scripts.run("outbox_take", token=token, most=most)
-        if (
-            found
-        ):  # a job's end must be on disk before anybody is told: so ask again, durably, for the same ones
+        found = self._take(token, most)
+        if found and self._confirms:
+            # A job's end must be on disk before anybody is told, so ask again, durably, for the same ones.
             _, found, _ = self._scripts.run_durably("outbox_take", token=token, most=most)
         return [Message.read(pairs(flat)) for flat in found]
+
+    def _take(self, token: str, most: int) -> list[list[str]]:
+        """Goes on while a call finds none to send among more that are due than it can look at."""
+        while True:
+            word, found, _ = self._scripts.run("outbox_take", token=token, most=most)
+            if found or word == "ok":
+                return cast(list[list[str]], found)
 
     def settle(self, message: Message, outcome: Outcome) -> DisabledBecause | None:
         """Note an attempt; why its endpoint was disabled by that, if it was. Does nothing when another

@@ -3,13 +3,13 @@
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 HOUR = 3600.0
 PAUSES = (5.0, 300.0, 0.5 * HOUR, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
 """Seconds after the first, second … failed attempt; after ten attempts in three days it is given up."""
 JITTER = 0.1
 LONGEST_RETRY_AFTER = 24 * HOUR
+HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 def pause_after(tries: int, asked: float | None = None) -> float | None:
@@ -32,8 +32,7 @@ def retry_after(status: int, headers: Mapping[str, str]) -> float | None:
     if text.isascii() and text.isdecimal():
         return min(float(text), LONGEST_RETRY_AFTER)
     try:
-        when = parsedate_to_datetime(text)
+        when = datetime.strptime(text, HTTP_DATE).replace(tzinfo=UTC)
     except ValueError:
         return None
-    seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return min(max((when - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_RETRY_AFTER)

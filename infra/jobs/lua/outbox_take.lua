@@ -1,7 +1,7 @@
 -- Messages for a dispatcher to send, at most `most`, leased to it under `token`. Said again: the same ones.
--- Answers: ok, {message hash …}.
+-- Answers: ok | more (call again: others are due that this call did not look at), {message hash …}.
 
-local SORTED_MOST = 500  -- due messages that one call puts into lanes
+local SORTED_MOST = 200  -- due messages that one call puts into lanes
 
 local taken_key = P .. 'outbox:taken:' .. A.token
 
@@ -28,6 +28,7 @@ local function sort()
     redis.call('ZREM', P .. 'outbox', due[i])
     join_lane(due[i], due[i + 1])
   end
+  return #due == 2 * SORTED_MOST
 end
 
 local function serve()
@@ -46,7 +47,7 @@ end
 local before = redis.call('GET', taken_key)
 if before then return answer('ok', messages(cjson.decode(before))) end
 recall()
-sort()
+local more = sort()
 local ids = serve()
 if #ids > 0 then redis.call('SET', taken_key, cjson.encode(ids), 'PX', FLIGHT_MS) end
-return answer('ok', messages(ids))
+return answer(more and 'more' or 'ok', messages(ids))

@@ -250,3 +250,14 @@ def test_a_call_whose_answer_was_lost_may_be_repeated(office: Office) -> None:
         before = _snapshot(office.state)
         office.outbox.settle(message, outcome)
         assert _snapshot(office.state) == before
+
+
+def test_many_due_messages_to_one_destination_are_looked_past(office: Office) -> None:
+    dead = [office.ended(URL) for _ in range(450)]
+    quick = office.ended("https://b.example/hook")
+    assert len(office.outbox.take(8)) == 8
+
+    (message,) = office.outbox.take(8)
+
+    assert message.job == quick.id
+    assert office.outbox.backlog().pending == len(dead) + 1

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from infra.webhooks.schedule import LONGEST_RETRY_AFTER, PAUSES, pause_after, retry_after
 
@@ -54,3 +56,17 @@ def test_others_have_no_say() -> None:
     assert retry_after(500, {"retry-after": "120"}) is None
     assert retry_after(302, {"retry-after": "120"}) is None
     assert retry_after(503, {}) is None
+
+
+@given(
+    st.text()
+    | st.from_regex(r"[A-Z][a-z]{2}, \d{1,12} [A-Z][a-z]{2} \d{1,12} \d{1,4}:\d{1,4}(:\d{1,9})?( .*)?")
+)
+@example("Mon, 1 Jan 99999999999 00:00:00 GMT")
+@example("Mon, 1 Jan 2026 00:00:00 +999999999999")
+@example("9" * 5000)
+@example("²")
+def test_whatever_a_receiver_says_is_read_or_not(text: str) -> None:
+    found = retry_after(429, {"retry-after": text})
+
+    assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER
