@@ -34,7 +34,7 @@ ID_PATTERNS = {"job_id": (JOB_ID, "job_not_found"), "endpoint_id": (ENDPOINT_ID,
 class Id(BaseConverter):
     """An id in a path. A plain word is none: `/v1/jobs/cancel` is a call of its own, whatever the method."""
 
-    regex = "[a-z]*[^a-z].*"
+    regex = "(?s:[a-z]*[^a-z].*)"
 
 
 def build_app(settings: Settings | None = None, durability: Durability | None = None) -> Flask:
