@@ -12,6 +12,7 @@ from urllib.parse import quote
 from atelier.download import download
 from atelier.errors import AtelierError, BadAnswer, NotFound, WaitTimeout
 from atelier.events import EventStream
+from atelier.operator import Operator, sweep
 from atelier.records import Artifact, Event, Job, Json, Page, Priority, Progress
 from atelier.texts import TextPart, text_parts
 from atelier.transport import UNSAFE, Transport, worth_waiting_for
@@ -43,6 +44,8 @@ class Client:
         self.url = self._transport.url
         self.webhooks = Webhooks(self._transport)
         """Webhook endpoints and secrets."""
+        self.operator = Operator(self._transport)
+        """Pauses, and the jobs of all owners; for keys with the scope `admin`."""
 
     def __enter__(self) -> Self:
         return self
@@ -256,6 +259,18 @@ class Client:
     def cancel(self, job_id: str) -> Job:
         """Ask for the end of a job; one that is final stays as it is."""
         return self._job(self._transport.json("POST", f"{_job_path(job_id)}/cancel", json={}))
+
+    def cancel_many(
+        self, *, status: str | None = None, kind: str | None = None, model: str | None = None
+    ) -> int:
+        """Cancel all your jobs that match and are not final; how many these were."""
+        return sweep(self._transport, "/v1/jobs/cancel", {"status": status, "kind": kind, "model": model})
+
+    def retry_many(
+        self, *, status: str | None = None, kind: str | None = None, model: str | None = None
+    ) -> int:
+        """Retry all your failed and cancelled jobs that match and were not retried yet; how many."""
+        return sweep(self._transport, "/v1/jobs/retry", {"status": status, "kind": kind, "model": model})
 
     def retry(self, job_id: str) -> Job:
         """Queue the same inputs, seed included, as a new job, whose `retry_of` names this one."""

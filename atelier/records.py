@@ -110,6 +110,7 @@ class Job:
 
     status: queued, running, succeeded, failed or cancelled; the last three are final.
     position: its place in its queue, 1 first; None where that is not known or the job is not queued.
+    paused: it is queued, and an operator has paused its queue or model. front: one has raised it.
     estimated_start_seconds: None where there is no estimate.
     """
 
@@ -122,6 +123,8 @@ class Job:
     metadata: Json
     progress: Progress | None
     position: int | None
+    paused: bool
+    front: bool
     estimated_start_seconds: float | None
     attempts: tuple[Attempt, ...]
     artifacts: tuple[Artifact, ...]
@@ -155,6 +158,8 @@ class Job:
             metadata=data.get("metadata") or {},
             progress=Progress.from_json(progress) if progress else None,
             position=queue.get("position"),
+            paused=bool(queue.get("paused")),
+            front=bool(queue.get("front")),
             estimated_start_seconds=queue.get("estimated_start_seconds"),
             attempts=tuple(Attempt.from_json(each) for each in data.get("attempts") or ()),
             artifacts=tuple(Artifact.from_json(each) for each in data.get("artifacts") or ()),

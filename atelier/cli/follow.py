@@ -150,7 +150,8 @@ def _place(job: Job) -> str:
     tried = f", attempt {len(job.attempts)} ended" if job.attempts else ""
     place = f", place {job.position}" if job.position else ""
     soon = job.estimated_start_seconds
-    return f"queued{place}{tried}" + (f", starts in about {soon:.0f} s" if soon else "")
+    held = ", paused by an operator" if job.paused else ""
+    return f"queued{place}{tried}{held}" + (f", starts in about {soon:.0f} s" if soon else "")
 
 
 def _measure(job: Job) -> dict[str, Any]:

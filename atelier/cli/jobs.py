@@ -1,6 +1,7 @@
 """`jobs`, `show`, `watch`, `cancel`, `retry`, `get`, `delete`: what was submitted before."""
 
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,35 +11,55 @@ from atelier.cli.common import JsonFlag, client_of, finish, output_of
 from atelier.cli.exits import Exit
 from atelier.cli.follow import Interrupted, follow, headline, leave_running
 from atelier.cli.generate import OutFlag, conclude, fetch, tell_failure
+from atelier.cli.many import (
+    AllOwnersFlag,
+    Chosen,
+    EveryFlag,
+    KindFlag,
+    ModelFlag,
+    OwnerFlag,
+    QueueFlag,
+    StatusFlag,
+    tell_count,
+)
 from atelier.cli.table import ago, print_table
+from atelier.operator import OwnedJob
 from atelier.records import Artifact, Attempt, Job
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, `job_…`.")]
+OneJobId = Annotated[
+    str | None, typer.Argument(metavar="ID", show_default=False, help="The job's id, `job_…`.")
+]
 
 
 def jobs(
     context: typer.Context,
     *,
-    status: Annotated[
-        str | None, typer.Option("--status", help="queued, running, succeeded, failed or cancelled.")
-    ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="Only jobs of this kind.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Only jobs of this model.")] = None,
+    status: StatusFlag = None,
+    kind: KindFlag = None,
+    model: ModelFlag = None,
+    all_owners: AllOwnersFlag = False,
+    owner: OwnerFlag = None,
+    queue: QueueFlag = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
     """List jobs, newest first."""
     output = output_of(context)
-    found: list[Job] = []
+    chosen = Chosen(status, kind, model, all_owners, owner, queue)
     with client_of(context) as client:
-        for job in client.jobs(status=status, kind=kind, model=model):
-            found.append(job)
-            if len(found) == limit:
-                break
-    output.object({"data": [job.raw for job in found]})
+        if all_owners:
+            owned = list(islice(client.operator.jobs(**chosen.filters()), limit))
+            output.object({"data": [job.raw for job in owned]})
+            rows = [_owned_row(job) for job in owned]
+            head = ["ID", "OWNER", "KIND", "MODEL", "QUEUE", "STATE", "CREATED"]
+        else:
+            own = list(islice(client.jobs(**chosen.filters()), limit))
+            output.object({"data": [job.raw for job in own]})
+            rows = [[job.id, job.kind, job.model, headline(job), ago(job.created_at)] for job in own]
+            head = ["ID", "KIND", "MODEL", "STATE", "CREATED"]
     if not output.as_json:
-        rows = [[each.id, each.kind, each.model, headline(each), ago(each.created_at)] for each in found]
-        print_table(["ID", "KIND", "MODEL", "STATE", "CREATED"], rows)
+        print_table(head, rows)
 
 
 def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
@@ -78,10 +99,29 @@ def get(context: typer.Context, job_id: JobId, out: OutFlag = Path(), as_json: J
         finish(Exit.FAILED)
 
 
-def cancel(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
-    """Stop a job; one that has ended stays as it is."""
+def cancel(
+    context: typer.Context,
+    job_id: OneJobId = None,
+    *,
+    every: EveryFlag = False,
+    status: StatusFlag = None,
+    kind: KindFlag = None,
+    model: ModelFlag = None,
+    all_owners: AllOwnersFlag = False,
+    owner: OwnerFlag = None,
+    queue: QueueFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Stop a job, or with --all every one that matches; one that has ended stays as it is."""
     output = output_of(context)
+    chosen = Chosen(status, kind, model, all_owners, owner, queue)
     with client_of(context) as client:
+        if job_id is None or every:
+            chosen.need_all(job_id, every)
+            call = client.operator.cancel if all_owners else client.cancel_many
+            tell_count("cancelled", call(**chosen.filters()), output)
+            return
+        chosen.refuse()
         job = client.cancel(job_id)
     output.object(job.raw)
     output.result(f"{job.id} {job.status if job.final else 'stops at its next step'}")
@@ -89,16 +129,32 @@ def cancel(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> 
 
 def retry(
     context: typer.Context,
-    job_id: JobId,
+    job_id: OneJobId = None,
     out: OutFlag = Path(),
+    *,
+    every: EveryFlag = False,
+    status: StatusFlag = None,
+    kind: KindFlag = None,
+    model: ModelFlag = None,
+    all_owners: AllOwnersFlag = False,
+    owner: OwnerFlag = None,
+    queue: QueueFlag = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Print the new job's id and do not follow it.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the same inputs again as a new job, seed included."""
+    """Run the same inputs again as a new job, seed included; with --all those of every failed or cancelled
+    job that matches and was not retried yet."""
     output = output_of(context)
+    chosen = Chosen(status, kind, model, all_owners, owner, queue)
     with client_of(context) as client:
+        if job_id is None or every:
+            chosen.need_all(job_id, every)
+            call = client.operator.retry if all_owners else client.retry_many
+            tell_count("retried", call(**chosen.filters()), output)
+            return
+        chosen.refuse()
         job = client.retry(job_id)
         if no_wait:
             output.object(job.raw)
@@ -118,6 +174,11 @@ def delete(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> 
         client.delete(job_id)
     output.object({"id": job_id, "deleted": True})
     output.result(f"{job_id} deleted")
+
+
+def _owned_row(job: OwnedJob) -> list[object]:
+    state = f"{job.status}, at the front" if job.front and job.status == "queued" else job.status
+    return [job.id, job.owner, job.kind, job.model, job.queue, state, ago(job.created_at)]
 
 
 def _description(job: Job) -> list[str]:

@@ -1,15 +1,30 @@
-"""Plain tables: aligned on a terminal and in a pipe alike, so that `grep` and `awk` work."""
+"""Tables: as wide as the terminal, where there is one; plain in a pipe, so that `grep` and `awk` work."""
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns as wide as their widest cell, two spaces apart."""
+    if sys.stdout.isatty():
+        _print_for_people(head, rows)
+        return
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _print_for_people(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*head, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    Console(highlight=False).print(table)
 
 
 def ago(moment: datetime | None) -> str:
