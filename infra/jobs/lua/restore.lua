@@ -10,6 +10,7 @@ local function restore_final(job)
 end
 
 local function give_back(job)
+  redis.call('ZREM', P .. 'lease', job.id)  -- a worker that still runs it may have beaten before this
   end_attempt(job, 'released')
   save(job, {status = 'queued', attempt_id = '', progress = ''})
   bump(job)
@@ -30,7 +31,6 @@ local function restore_queued(job)
 end
 
 local function restore_live(job)
-  redis.call('ZADD', P .. 'live:' .. job.owner, number(job.score) % 1e13, job.id)
   if job.webhook ~= '' then redis.call('SADD', P .. 'hooked', job.id) end
   if job.status == 'running' then give_back(job) end
   if job.cancel_requested_at ~= '' then return end_job(job, 'cancelled') end
@@ -39,15 +39,15 @@ local function restore_live(job)
 end
 
 local job = load_job(A.job_id)
-if not job or job.place ~= '' then return answer('ok') end
+if not job then return answer('ok') end
+local sequence = number(job.score) % 1e13
 redis.call('SADD', P .. 'queues', job.queue)
 redis.call('SADD', P .. 'owners', job.owner)
-if job.delete_requested_at == '' then
-  redis.call('ZADD', P .. 'jobs:' .. job.owner, number(job.score) % 1e13, job.id)
-end
-if job.status == 'queued' or job.status == 'running' then
-  restore_live(job)
-else
+if job.delete_requested_at == '' then redis.call('ZADD', P .. 'jobs:' .. job.owner, sequence, job.id) end
+if job.status ~= 'queued' and job.status ~= 'running' then
   restore_final(job)
+else
+  redis.call('ZADD', P .. 'live:' .. job.owner, sequence, job.id)
+  if job.place == '' then restore_live(job) end
 end
 return answer('ok')
