@@ -18,7 +18,12 @@ import pytest
 NUMBERS = range(1, 37)
 """The faults that the matrix must cover."""
 
-ELSEWHERE: tuple[str, ...] = ()
+ELSEWHERE: tuple[str, ...] = (
+    "tests/contract/test_races.py",
+    "tests/contract/test_lost_replies.py",
+    "tests/integration/api/test_jobs.py",
+    "tests/rolling/test_rolling.py",
+)
 """Test files outside tests/chaos that hold faults of the matrix, as paths from the repository's root."""
 
 PROPERTY = "fault"

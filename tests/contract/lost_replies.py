@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from infra.jobs.record import (
 )
 from infra.jobs.scripts import PREFIX
 from infra.storage.folder import FolderStorage
+from infra.uploads import Uploads
 from infra.webhooks.endpoints import Endpoints
 from infra.webhooks.messages import DeliveryAttempt, DeliveryState
 from infra.webhooks.outbox import Outbox
@@ -64,10 +66,13 @@ class Stage:
     proxy: Proxy | None = None
     """Loses the reply to the first script of each call."""
     told: list[str] = field(default_factory=list)
+    lost: int = 0
+    """Replies."""
 
     def __post_init__(self) -> None:
         self.archive = Archive(FolderStorage(self.folder))
         self.queue = JobQueue(self.client, limits=Limits(), durability=self.durability, archive=self.archive)
+        self.uploads = Uploads(self.client, expires_seconds=60, owner_bytes=100)
         self.operator = Operator(self.client, limits=Limits(), durability=self.durability)
         self.endpoints = Endpoints(self.client, self.durability)
         self.outbox = Outbox(self.client, self.durability)
@@ -75,7 +80,7 @@ class Stage:
     def call(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call, and note what it answers."""
         answer = self.do(call, *arguments)
-        self.told.append(TIME.sub("T", f"{call.__name__}: {answer!r}"))
+        self.told.append(TIME.sub("T", repr(answer)))
         return answer
 
     def do(self, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -84,7 +89,8 @@ class Stage:
             self.proxy.lose_replies(1, to=b"EVALSHA")
         answer = call(*arguments)
         if self.proxy is not None:
-            assert self.proxy.losses_left == 0, f"{call.__name__} ran no script"
+            assert self.proxy.losses_left == 0, f"{call} ran no script"
+            self.lost += 1
         return answer
 
     def wait(self, seconds: float) -> None:
@@ -231,7 +237,18 @@ def restores(stage: Stage) -> None:
     stage.call(stage.queue.list, "ann")
 
 
-ACTS = (lives, changes_of_mind, webhooks, operators, archives, restores)
+def uploads(stage: Stage) -> None:
+    """A file that is counted against its owner, and no more."""
+    file = {"filename": "a.png", "media_type": "image/png", "size": 10, "sha256": "ab"}
+    reserve = partial(stage.uploads.reserve, "ann", **file)
+    upload, other = stage.call(reserve), stage.call(reserve)
+    stage.uploads.complete(upload)
+    stage.call(stage.uploads.refer, upload.id, ["job_1"])
+    stage.call(stage.uploads.forget, other)
+    stage.add()
+
+
+ACTS = (lives, changes_of_mind, webhooks, operators, archives, restores, uploads)
 
 
 def counted_ids(patch: Callable[[str, Any], None]) -> None:

@@ -9,6 +9,8 @@ from infra.connections import connect
 from infra.jobs.answers import Limits
 from infra.jobs.operator import Operator, What
 from infra.jobs.record import SCHEMA, Job, Outcome, Status
+from infra.jobs.scripts import PREFIX
+from tests.chaos.matrix import Seen, fault
 from tests.integration.api.support import Json, submitted, text_to_image
 from tests.integration.cluster import outcomes
 from tests.rolling.conftest import Deployment, Receiver
@@ -43,7 +45,12 @@ def check_readable(clients: tuple[httpx.Client, ...], jobs: list[Job]) -> None:
         assert set(answers.values()) == {200}, answers
 
 
-def test_two_releases_work_side_by_side(deployment: Deployment) -> None:
+@fault(
+    33,
+    "A rolling upgrade: API and workers of two releases on one state server",
+    "every job succeeds once, wherever it was submitted and run; nothing is counted against it",
+)
+def test_two_releases_work_side_by_side(deployment: Deployment, seen: Seen) -> None:
     # Given the release before, at work; the API is renewed first
     old_api = deployment.start_api(deployment.old)
     old_worker = deployment.start_worker(deployment.old)
@@ -93,6 +100,32 @@ def test_two_releases_work_side_by_side(deployment: Deployment) -> None:
         # and the old API ends, and all goes on
         assert old_api.terminate() == 0
         check_result(new, ended(deployment, [submitted(new, text_to_image("steps=1"))])[0])
+    count = len(by_both + long + more) + 1
+    seen(f"{count} jobs succeeded, each once; the one that moved was given back uncounted")
+
+
+@fault(
+    33,
+    "A worker meets a job whose record is of a newer schema",
+    "left in the queue for newer workers, not failed; other jobs go past it",
+)
+def test_a_job_of_newer_code_waits_for_newer_workers(deployment: Deployment, seen: Seen) -> None:
+    # Given a job that only the next release knows how to run, before two that this one knows
+    cluster = deployment.cluster
+    newer = cluster.submit("steps=1")
+    with connect(cluster.settings.state_address) as state:
+        state.hset(f"{PREFIX}j:{newer.id}", "schema", SCHEMA + 1)
+        known = [cluster.submit("steps=1") for _ in range(2)]
+        # When a worker of this one comes
+        deployment.start_worker(deployment.new)
+        # Then it does the two, and the other waits unharmed
+        assert {cluster.wait_for_end(job).status for job in known} == {Status.SUCCEEDED}
+        waiting = cluster.job(newer.id)
+        assert (waiting.status, waiting.fails, waiting.attempts) == (Status.QUEUED, 0, ())
+        # and when a worker knows it, it is done
+        state.hset(f"{PREFIX}j:{newer.id}", "schema", SCHEMA)
+    assert cluster.wait_for_end(newer).status is Status.SUCCEEDED
+    seen("it waited while two jobs behind it were done, and ran once a worker knew its schema")
 
 
 def test_webhooks_of_jobs_that_an_old_worker_has_done_are_told(
