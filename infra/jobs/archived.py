@@ -66,13 +66,16 @@ class Archived:
         if self._archive is None:
             return 0
         records = survey.finished(self._state, older_than_seconds, limit)
-        return sum(self._move(self._archive, record) for record in records)
+        return sum(self._move(self._archive, job_id, record) for job_id, record in records.items())
 
-    def _move(self, archive: Archive, record: Mapping[str, str]) -> bool:
-        archive.put(record)
+    def _move(self, archive: Archive, job_id: str, record: Mapping[str, str]) -> bool:
+        if record:
+            archive.put(record)
         crash_point(CrashPoint.ARCHIVE_WRITTEN)
-        word, _, _ = self._scripts.run("archive", job_id=record["id"], version=record["version"])
-        if word == "gone":  # deleted meanwhile, maybe before the `put`, which nobody would remove then
+        word, _, _ = self._scripts.run("archive", job_id=job_id, version=record.get("version"))
+        if (
+            word == "gone" and record
+        ):  # deleted meanwhile, maybe before the `put`, which nobody would remove then
             archive.delete(record["owner"], record["id"])
         return bool(word == "ok")
 

@@ -106,13 +106,13 @@ def expired(state: redis.Redis, limit: int) -> list[Expired]:
     return found
 
 
-def finished(state: redis.Redis, older_than_seconds: float, limit: int) -> list[dict[str, str]]:
-    """Records of jobs that ended so long ago, oldest first."""
+def finished(state: redis.Redis, older_than_seconds: float, limit: int) -> dict[str, dict[str, str]]:
+    """Records of jobs that ended so long ago, by id, oldest first; empty ones were removed by older code."""
     ids = _due(state, "finished", server_time(state) - older_than_seconds * 1000, limit)
     pipe = state.pipeline(transaction=False)
     for job_id in ids:
         pipe.hgetall(f"{PREFIX}j:{job_id}")
-    return [record for record in pipe.execute() if record]
+    return dict(zip(ids, pipe.execute(), strict=True))
 
 
 def archived_owner(state: redis.Redis, job_id: str) -> str | None:

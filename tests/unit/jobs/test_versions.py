@@ -2,9 +2,14 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
+from infra.archive import Archive
+from infra.jobs.answers import Limits
+from infra.jobs.queue import JobQueue
 from infra.jobs.record import SCHEMA, Job, JobError, Status
 from infra.jobs.scripts import PREFIX
+from infra.storage.folder import FolderStorage
 from tests.unit.jobs.conftest import CARD, RESULT, Bench
 
 
@@ -76,3 +81,15 @@ def test_records_of_schema_1_are_not_archived(bench: Bench) -> None:
         bench.commit(claimed)
 
     assert bench.state.zrange(f"{PREFIX}finished", 0, -1) == [jobs[1].id]
+
+
+def test_what_older_code_has_removed_stops_no_archiving(bench: Bench, tmp_path: Path) -> None:
+    """Its `forget` knows nothing of `finished`."""
+    queue = JobQueue(bench.state, limits=Limits(), archive=Archive(FolderStorage(tmp_path)))
+    removed, kept = bench.finish(), bench.finish()
+    bench.state.delete(f"{PREFIX}j:{removed.id}")
+    bench.wait(2)
+
+    assert queue.archive(1, limit=1) == 0
+    assert queue.archive(1, limit=1) == 1
+    assert queue.get(kept.id, kept.owner).id == kept.id
