@@ -75,7 +75,7 @@ class Archived:
         word, _, _ = self._scripts.run("archive", job_id=job_id, version=record.get("version"))
         if (
             word == "gone" and record
-        ):  # deleted meanwhile, maybe before the `put`, which nobody would remove then
+        ):  # deleted meanwhile, maybe before the `put`: nobody else would remove it
             archive.delete(record["owner"], record["id"])
         return bool(word == "ok")
 

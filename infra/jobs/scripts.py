@@ -37,8 +37,8 @@ CONFIRM_TRIES = 2
 """An everysec server may need more than a second; two waits still answer within the API's 3 s."""
 
 TAKES_MORE_IN = frozenset({"enqueue", "hook_create"})
-"""Scripts that a server refuses once its memory is full. All others may go a little beyond `maxmemory`, so that
-what was accepted can still run, be committed, cancelled and removed."""
+"""Scripts that a server refuses once its memory is full. All others may go a little beyond `maxmemory`, so
+that what was accepted can still run, be committed, cancelled and removed."""
 
 FLAGS = "#!lua flags=allow-oom\n"
 """Before a script that may do so; servers before Redis 7 do not know such a line, and refuse every write."""
