@@ -24,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up test check lint fmt bench chaos storm recovery lock clean
+.PHONY: help setup demo up test check lint fmt bench chaos storm recovery fuzz lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ storm: $(STAMP) ## Kill parts of a deployment under load, judge every job, and w
 
 recovery: $(STAMP) ## Measure how soon jobs go on after kills, and write docs/recovery.md
 	@$(BIN)/python -m tests.chaos.recovery --docs docs $(ARGS)
+
+fuzz: $(STAMP) ## Send 20,000 machine-made requests and 2,000 machine-made files, and write docs/fuzz.md
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+	@$(BIN)/python -m pytest -m slow tests/fuzz
 
 lock: $(STAMP) ## Write the versions in .venv into constraints.txt
 	@{ head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.tmp
