@@ -106,5 +106,7 @@ class WorkLoop(threading.Thread):
     def _note_pause(self, paused: bool) -> None:
         if paused != self._paused:
             self._paused = paused
-            word = "paused" if paused else "resumed"
-            log.info(f"An operator has {word} this worker", action=f"worker.{word}")
+            if paused:
+                log.info("An operator has paused this worker", action="worker.paused")
+            else:
+                log.info("An operator has resumed this worker", action="worker.resumed")

@@ -31,7 +31,7 @@ def pause() -> Response:
     if not services().operator.pauses().of(what, name) and name not in _known(what):
         raise Problem("nothing_to_pause", f"There is no {what} {name!r}.")
     done = services().operator.pause(what, name, by=g.owner, reason=order.reason)
-    _log("Paused", "operator.paused", what=what.value, name=name, reason=order.reason)
+    _log("Paused", action="operator.paused", what=what.value, name=name, reason=order.reason)
     return json_answer(pause_body(done))
 
 
@@ -40,7 +40,7 @@ def resume() -> Response:
     what, name = _order(ResumeOrder).target()
     resumed = services().operator.resume(what, name)
     if resumed:
-        _log("Resumed", "operator.resumed", what=what.value, name=name)
+        _log("Resumed", action="operator.resumed", what=what.value, name=name)
     return json_answer({"what": what.value, "name": name, "resumed": resumed})
 
 
@@ -55,7 +55,7 @@ def front(job_id: str) -> Response:
     """Raise a queued job to the front of its queue; another stays as it is."""
     no_inputs()
     job = services().operator.front(job_id)
-    _log("Raised a job to the front", "operator.raised", job_id=job.id, status=job.status.value)
+    _log("Raised a job to the front", action="operator.raised", job_id=job.id, status=job.status.value)
     return json_answer(admin_job_body(job))
 
 
@@ -79,7 +79,7 @@ def cancel_many() -> Response:
         swept = services().bulk.cancel(_owners(given), filters, given.get("cursor"))
     except ValueError:
         raise bad_cursor() from None
-    return _swept("operator.cancelled", swept, given)
+    return _swept(swept, given, action="operator.cancelled")
 
 
 def retry_many() -> Response:
@@ -92,7 +92,7 @@ def retry_many() -> Response:
         swept = services().bulk.retry(_owners(given), filters, given.get("cursor"), retry_if_possible)
     except ValueError:
         raise bad_cursor() from None
-    return _swept("operator.retried", swept, given)
+    return _swept(swept, given, action="operator.retried")
 
 
 def _order(model: type[T]) -> T:
@@ -117,11 +117,11 @@ def _owners(given: dict[str, str]) -> tuple[str, ...]:
     return (given["owner"],) if "owner" in given else services().operator.owners()
 
 
-def _swept(action: str, swept: Swept, given: dict[str, str]) -> Response:
+def _swept(swept: Swept, given: dict[str, str], *, action: str) -> Response:
     chosen = {name: given[name] for name in FILTERS if name in given}
-    _log("Changed many jobs", action, count=swept.count, filters=chosen)
+    _log("Changed many jobs", action=action, count=swept.count, filters=chosen)
     return json_answer(asdict(swept))
 
 
-def _log(message: str, action: str, **facts: Any) -> None:
+def _log(message: str, *, action: str, **facts: Any) -> None:
     log.info(message, action=action, by=g.owner, key_id=g.key_id, **facts)

@@ -38,7 +38,7 @@ def create() -> Response:
     except UrlRefused as error:
         raise invalid("/url", str(error)) from None
     endpoint, secret = services().endpoints.create(g.owner, new.url, new.description)
-    _tell(endpoint, "webhook.endpoint_created", "A webhook endpoint was made")
+    _tell("A webhook endpoint was made", endpoint, action="webhook.endpoint_created")
     headers = {"Location": f"/v1/webhook-endpoints/{endpoint.id}"}
     return json_answer(endpoint_body(endpoint, secret), 201, headers)
 
@@ -72,7 +72,7 @@ def rotate(endpoint_id: str) -> Response:
     """Give an endpoint a new secret, shown this once."""
     no_inputs()
     endpoint, secret = services().endpoints.rotate(endpoint_id, g.owner)
-    _tell(endpoint, "webhook.secret_rotated", "A webhook endpoint has a new secret")
+    _tell("A webhook endpoint has a new secret", endpoint, action="webhook.secret_rotated")
     return json_answer(endpoint_body(endpoint, secret))
 
 
@@ -80,7 +80,7 @@ def enable(endpoint_id: str) -> Response:
     """Send to an endpoint again."""
     no_inputs()
     endpoint = services().endpoints.enable(endpoint_id, g.owner)
-    _tell(endpoint, "webhook.endpoint_enabled", "A webhook endpoint was enabled")
+    _tell("A webhook endpoint was enabled", endpoint, action="webhook.endpoint_enabled")
     return json_answer(endpoint_body(endpoint))
 
 
@@ -88,7 +88,7 @@ def disable(endpoint_id: str) -> Response:
     """Send nothing more to an endpoint."""
     no_inputs()
     endpoint = services().endpoints.disable(endpoint_id, g.owner)
-    _tell(endpoint, "webhook.endpoint_disabled", "A webhook endpoint was disabled by its owner")
+    _tell("A webhook endpoint was disabled by its owner", endpoint, action="webhook.endpoint_disabled")
     return json_answer(endpoint_body(endpoint))
 
 
@@ -146,5 +146,5 @@ def _turn() -> Iterator[None]:
         _tests.release()
 
 
-def _tell(endpoint: Endpoint, action: str, message: str) -> None:
+def _tell(message: str, endpoint: Endpoint, *, action: str) -> None:
     log.info(message, action=action, endpoint=endpoint.id, owner=endpoint.owner)

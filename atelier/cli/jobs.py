@@ -3,7 +3,7 @@
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,8 +23,10 @@ from atelier.cli.many import (
     tell_count,
 )
 from atelier.cli.table import ago, print_table
-from atelier.operator import OwnedJob
 from atelier.records import Artifact, Attempt, Job
+
+if TYPE_CHECKING:  # it loads the HTTP library, which --help can do without
+    from atelier.operator import OwnedJob
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, `job_…`.")]
 OneJobId = Annotated[
@@ -176,7 +178,7 @@ def delete(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> 
     output.result(f"{job_id} deleted")
 
 
-def _owned_row(job: OwnedJob) -> list[object]:
+def _owned_row(job: "OwnedJob") -> list[object]:
     state = f"{job.status}, at the front" if job.front and job.status == "queued" else job.status
     return [job.id, job.owner, job.kind, job.model, job.queue, state, ago(job.created_at)]
 

@@ -1,6 +1,6 @@
 """`webhooks`, `deliveries`, `redeliver`: who is told when a job is over, and whether they heard it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,9 @@ from atelier.cli.exits import Exit
 from atelier.cli.jobs import JobId
 from atelier.cli.output import Output
 from atelier.cli.table import ago, print_table
-from atelier.webhooks import Delivery, DeliveryAttempt, Endpoint
+
+if TYPE_CHECKING:  # it loads the HTTP library, which --help can do without
+    from atelier.webhooks import Delivery, DeliveryAttempt, Endpoint
 
 app = typer.Typer(no_args_is_help=True, help="Webhook endpoints: who is told when a job is over.")
 
@@ -133,30 +135,30 @@ def redeliver(
     output.result(f"{delivery.id} {delivery.state}")
 
 
-def _tell_secret(endpoint: Endpoint, output: Output) -> None:
+def _tell_secret(endpoint: "Endpoint", output: Output) -> None:
     output.object(endpoint.raw)
     output.result(f"{endpoint.id} {endpoint.secret}")
     output.note("Keep the secret now: it is not shown again.")
 
 
-def _tell_condition(endpoint: Endpoint, output: Output) -> None:
+def _tell_condition(endpoint: "Endpoint", output: Output) -> None:
     output.object(endpoint.raw)
     output.result(f"{endpoint.id} {_condition(endpoint)}")
 
 
-def _condition(endpoint: Endpoint) -> str:
+def _condition(endpoint: "Endpoint") -> str:
     if endpoint.disabled_at:
         return f"disabled ({endpoint.disabled_because})"
     return f"failing, first {ago(endpoint.failing_since)}" if endpoint.failing_since else "enabled"
 
 
-def _description(delivery: Delivery) -> list[str]:
+def _description(delivery: "Delivery") -> list[str]:
     moment = delivery.next_attempt_at
     next_one = f", next attempt {moment.astimezone().isoformat(' ', 'seconds')}" if moment else ""
     head = f"{delivery.id} {delivery.type} to {delivery.webhook}: {delivery.state}{next_one}"
     return [head, *(f"  {ago(each.at)}: {_outcome(each)}" for each in delivery.attempts)]
 
 
-def _outcome(attempt: DeliveryAttempt) -> str:
+def _outcome(attempt: "DeliveryAttempt") -> str:
     answer = attempt.error if attempt.status is None else f"answered {attempt.status}"
     return f"{answer} ({attempt.milliseconds} ms)"

@@ -18,12 +18,7 @@ def add_commands(commands: Commands) -> None:
     create.add_argument("owner", nargs="?", default="local", help="whose jobs the key may see")
     create.add_argument("--name", default="", help="what the key is for")
     create.add_argument(
-        "--scope",
-        action="append",
-        default=[],
-        type=Scope,
-        choices=list(Scope),
-        help="what the key may do beyond its owner's jobs",
+        "--scope", type=Scope, choices=list(Scope), help="what the key may do beyond its owner's jobs"
     )
     finish(create, _create)
     finish(keys.add_parser("list", help="the keys that are good"), _list)
@@ -33,7 +28,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _create(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
-    key, text = Keys(state).create(given.owner, given.name, given.scope)
+    key, text = Keys(state).create(given.owner, given.name, [given.scope] if given.scope else [])
     show(given, {**_shown(key), "key": text}, f"{text}\nKeep it: it is not shown again.")
     return OK
 
