@@ -13,7 +13,7 @@ from tests.chaos.storm.size import Size
 from tests.chaos.storm.storm import Storm
 from tests.contract.jobs_snapshot import Snapshot
 
-SMALL = Size(jobs=300, kills=15, seed=3, workers=3, minutes=2)
+SMALL = Size(jobs=300, kills=15, seed=20, workers=3, told_every=0, minutes=2)
 QUICK = {"lease_seconds": 4.0, "beat_seconds": 1.0}
 """A lost worker is missed sooner than by default, so that the test ends sooner."""
 
@@ -24,7 +24,7 @@ def test_a_plan_is_the_same_for_the_same_seed() -> None:
     assert plan != make_plan(seed=8, jobs=1000, kills=100)
     assert len([kill for kill in plan if kill.victim is not Victim.BROKER]) == 100
     assert {kill.victim for kill in plan} == set(Victim)
-    assert body(7, 5) == body(7, 5)
+    assert body(7, 5, "we_1") == body(7, 5, "we_1")
 
 
 def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
@@ -66,6 +66,7 @@ def _spoilt(evidence: Evidence) -> Iterator[tuple[Evidence, str]]:
     yield _changed(evidence, f"queue:{job.queue}", succeeded="1"), "nothing_contradicts_itself"
     yield replace(evidence, stored=evidence.stored | {job.id: {}}), "every_file_has_an_owner"
     yield _changed(evidence, key, **{"attempt:9": crash}), "every_failure_is_explained"
+    yield _changed(evidence, key, webhook="we_1"), "every_end_is_told"
     yield replace(evidence, ends=[{"part": "api", "code": 1}]), "nothing_ended_by_itself"
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections import Counter
+import traceback
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import httpx
 from infra.jobs.record import Job, Outcome, Status
 from infra.storage import Storage, open_storage
 from infra.storage.keys import MANIFEST
+from infra.webhooks.outbox import message_id
 from tests.chaos.storm.client import key_of
 from tests.chaos.storm.evidence import Evidence
 from tests.chaos.storm.explain import Explained, explain
@@ -63,7 +65,8 @@ def nothing_contradicts_itself(evidence: Evidence) -> Problems:
     try:
         check_snapshot(evidence.snapshot)
     except AssertionError as error:
-        yield f"the state contradicts itself: {str(error)[:500]}"
+        broken = traceback.extract_tb(error.__traceback__)[-1]
+        yield f"the state contradicts itself: {broken.line} ({broken.name}) {str(error)[:500]}"
     for queue in evidence.snapshot.queues:
         for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
             jobs = sum(job.queue == queue and job.status is status for job in evidence.jobs.values())
@@ -97,6 +100,20 @@ def every_failure_is_explained(evidence: Evidence) -> Problems:
             yield f"{job.id} is {job.status.value} after {crashes} crashes (counted: {job.crashes})"
 
 
+def every_end_is_told(evidence: Evidence) -> Problems:
+    """Jobs with a webhook are told of once or more, always by the same message, always with their end."""
+    told = defaultdict[str, set[tuple[str, str]]](set)
+    for line in evidence.messages:
+        if line["signed"]:
+            told[line["job"]].add((line["id"], line["type"]))
+        else:
+            yield f"{line['id']} was not signed with the endpoint's secret"
+    for job in evidence.jobs.values():
+        expected = {(message_id(job.id), f"job.{job.status.value}")} if job.webhook else set()
+        if told[job.id] != expected:
+            yield f"{job.id} is {job.status.value}, and its webhook was told {told[job.id] or 'nothing'}"
+
+
 def nothing_ended_by_itself(evidence: Evidence) -> Problems:
     """Processes end when they are killed, and the API never answers 500."""
     yield from (f"{line['part']} ended by itself with {line['code']}" for line in evidence.ends)
@@ -112,6 +129,7 @@ OFFLINE: tuple[Callable[[Evidence], Problems], ...] = (
     nothing_contradicts_itself,
     every_file_has_an_owner,
     every_failure_is_explained,
+    every_end_is_told,
     nothing_ended_by_itself,
 )
 """Checks of what was gathered."""
@@ -171,7 +189,8 @@ def keys_still_name_their_jobs(evidence: Evidence, deployment: Deployment, seed:
         for line in evidence.accepted[::step]:
             number = line["number"]
             headers = {"Idempotency-Key": key_of(seed, number)}
-            answer = client.post("/v1/jobs", json=body(seed, number), headers=headers)
+            webhook = evidence.jobs[line["job"]].webhook
+            answer = client.post("/v1/jobs", json=body(seed, number, webhook), headers=headers)
             if answer.status_code != 202 or answer.json()["id"] != line["job"]:
                 yield f"job {number} submitted again: {answer.status_code} {answer.text[:200]}"
 

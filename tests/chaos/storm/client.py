@@ -36,11 +36,13 @@ class Submitter:
         make_client: Callable[[], httpx.Client],
         ledgers: Ledgers,
         final: Callable[[], int],
+        webhook: Callable[[int], str | None],
     ) -> None:
         self._seed = seed
         self._ledgers = ledgers
         self._make_client = make_client
         self._final = final
+        self._webhook = webhook
         done = {line["number"] for line in ledgers.accepted.lines()}
         self.count = len(done)
         """Jobs accepted so far."""
@@ -91,7 +93,7 @@ class Submitter:
         try:
             answer = client.post(
                 "/v1/jobs",
-                json=body(self._seed, number),
+                json=body(self._seed, number, self._webhook(number)),
                 headers={"Idempotency-Key": key_of(self._seed, number)},
             )
         except httpx.TransportError as error:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import redis
 
-from infra.connections import connect
 from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job
@@ -26,6 +25,7 @@ class Evidence:
 
     accepted: list[Line]
     refusals: list[Line]
+    messages: list[Line]
     kills: list[Line]
     ends: list[Line]
     samples: list[Line]
@@ -42,13 +42,14 @@ class Evidence:
     @classmethod
     def gather(cls, deployment: Deployment, ledgers: Ledgers) -> "Evidence":
         """Workers must be drained. Those that were killed are waited for: the queue forgets them in time."""
-        state = connect(deployment.settings.state_address, timeout=PATIENCE_SECONDS, retries=0, name="storm")
+        state = deployment.state_client(timeout=PATIENCE_SECONDS)
         queue = JobQueue(state, limits=Limits.from_settings(deployment.settings))
         wait_for(lambda: not queue.workers(), PATIENCE_SECONDS, "the end of all registrations of workers")
         snapshot = Snapshot.take(state)
         return cls(
             accepted=ledgers.accepted.lines(),
             refusals=ledgers.refusals.lines(),
+            messages=ledgers.messages.lines(),
             kills=ledgers.kills.lines(),
             ends=ledgers.ends.lines(),
             samples=ledgers.samples.lines(),

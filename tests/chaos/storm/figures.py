@@ -47,6 +47,12 @@ def refusals(evidence: Evidence) -> dict[str, int]:
     return Counter(line["what"] for line in evidence.refusals)
 
 
+def told(evidence: Evidence) -> tuple[int, int, int]:
+    """Messages that came to the webhook, the jobs that they told of, and how many came again."""
+    messages, different = len(evidence.messages), len({line["id"] for line in evidence.messages})
+    return messages, different, messages - different
+
+
 def until_retired(explained: list[Explained], outcome: Outcome) -> Recovery:
     """From the kill until the queue knew that the attempt was over."""
     return Recovery.of(

@@ -43,6 +43,8 @@ class Ledgers:
         """One line for each job that the API has answered with 202: its number, its id, how many tries."""
         self.refusals = Ledger(folder / "refusals.jsonl")
         """One line each time the API did not answer with 202: what happened instead."""
+        self.messages = Ledger(folder / "messages.jsonl")
+        """One line for each message that the receiver of webhooks has got."""
         self.kills = Ledger(folder / "kills.jsonl")
         """The kill log: when, which process, whose, and what it was doing as far as was known."""
         self.samples = Ledger(folder / "samples.jsonl")

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from tests.integration.cluster import FAKE_CATALOG, FAKE_FAMILY, TESTS
 from tests.servers import DURABLE, FORGETFUL, S3_ACCESS, S3_SECRET, free_port, valkey_program, wait_for
 
 READY_SECONDS = 60.0
+NO_CHANGES: Mapping[str, object] = {}
 
 
 class Part:
@@ -40,13 +42,15 @@ class Part:
     ) -> None:
         self.name = name
         self.log = log
-        self.due = 0.0
-        """By the monotonic clock: not to be started before."""
+        self._due = 0.0
+        """By the monotonic clock: not to be started again before."""
         self._command = command
         self._environ = environ
         self._ready = ready
         self._tether: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._lock = threading.RLock()
+        """One thread may kill while another one keeps it running."""
 
     def start(self) -> None:
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
@@ -88,16 +92,34 @@ class Part:
         return None
 
     def kill(self, down_seconds: float) -> None:
-        """SIGKILL; `start` is due after `down_seconds`."""
-        process = self.process
-        if process is not None:
+        """SIGKILL; it is kept down for so long."""
+        with self._lock:
+            process = self.process
+            if process is None:
+                return
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
-        self.due = time.monotonic() + down_seconds
-        self.forget()
+            self._due = time.monotonic() + down_seconds
+            self._collect()
 
-    def forget(self) -> int | None:
-        """Collect a process that has ended; its exit code."""
+    def keep_running(self) -> int | None:
+        """Start it again when that is due. The exit code, if it has ended and nobody killed it."""
+        with self._lock:
+            if self.running:
+                return None
+            code = self._collect()
+            if time.monotonic() >= self._due:
+                self.start()
+            return code
+
+    def drain(self) -> None:
+        """SIGTERM, and its end waited for."""
+        if self._tether is not None:
+            self._tether.send_signal(signal.SIGTERM)
+            self._collect()
+
+    def _collect(self) -> int | None:
+        """Wait for the end; the exit code, unless it was collected before."""
         if self._tether is None:
             return None
         code = self._tether.wait(READY_SECONDS)
@@ -105,12 +127,6 @@ class Part:
         self._tether.stdin.close()
         self._tether = None
         return code
-
-    def drain(self) -> None:
-        """SIGTERM, and its end waited for."""
-        if self._tether is not None:
-            self._tether.send_signal(signal.SIGTERM)
-            self.forget()
 
     def stop(self) -> None:
         """End it by force."""
@@ -136,34 +152,44 @@ class Part:
 class Deployment:
     """State server, broker, S3 server, API and workers, on addresses that stay the same."""
 
-    def __init__(self, folder: Path, workers: int, **changes: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workers: int,
+        *,
+        s3_port: int = 0,
+        for_workers: Mapping[str, object] = NO_CHANGES,
+        **changes: object,
+    ) -> None:
+        """`changes` are settings of all of our processes, `for_workers` those that workers have instead. The
+        servers are where they are, whatever the settings say: between them there may be proxies.
+        """
         self.folder = folder
         self.logs = folder / "logs"
         self.bucket_folder = folder / "s3"
         for made in (folder / "state", folder / "broker", self.bucket_folder, self.logs):
             made.mkdir(parents=True, exist_ok=True)
-        s3_port = free_port()
-        self.settings = Settings.model_validate(
-            {
-                "home": folder / "home",
-                "redis_url": f"unix://{folder / 'state.sock'}",
-                "broker_url": f"unix://{folder / 'broker.sock'}",
-                "storage_url": f"s3+http://{S3_ACCESS}:{quote(S3_SECRET, safe='')}@127.0.0.1:{s3_port}/storm",
-                "catalog": str(FAKE_CATALOG),
-                "port": free_port(),
-                "max_queued_per_owner": 100_000,
-                "events_keep_seconds": 86_400,
-                **changes,
-            }
-        )
-        self.state = self._valkey("state", DURABLE)
-        self.broker = self._valkey("broker", FORGETFUL)
-        self.storage = self._rclone(s3_port)
-        self.api = self._ours("api", ["api"], lambda _: _serves(self.url))
+        self.state_socket, self.broker_socket = folder / "state.sock", folder / "broker.sock"
+        self.s3_port = s3_port or free_port()
+        values = {
+            "home": folder / "home",
+            "redis_url": f"unix://{self.state_socket}",
+            "broker_url": f"unix://{self.broker_socket}",
+            "storage_url": s3_url(self.s3_port),
+            "catalog": str(FAKE_CATALOG),
+            "port": free_port(),
+            "max_queued_per_owner": 100_000,
+            "events_keep_seconds": 86_400,
+            **changes,
+        }
+        self.settings = Settings.model_validate(values)
+        worker_settings = Settings.model_validate({**values, **for_workers})
+        self.state = self._valkey("state", self.state_socket, DURABLE)
+        self.broker = self._valkey("broker", self.broker_socket, FORGETFUL)
+        self.storage = self._rclone(self.s3_port)
+        self.api = self._ours("api", ["api"], lambda _: _serves(self.url), self.settings)
         self.workers = [
-            self._ours(
-                f"worker-{number}", ["workers", "--device", "cpu"], lambda part: bool(part.worker_id())
-            )
+            self._ours(f"worker-{number}", ["workers", "--device", "cpu"], _has_started, worker_settings)
             for number in range(1, workers + 1)
         ]
         self.parts = [self.state, self.broker, self.storage, self.api, *self.workers]
@@ -181,6 +207,11 @@ class Deployment:
         for part in self.workers:
             part.wait_until_ready()
 
+    def keep_running(self) -> list[tuple[Part, int]]:
+        """Start what is due; those that have ended by themselves, with their exit codes."""
+        codes = ((part, part.keep_running()) for part in self.parts)
+        return [(part, code) for part, code in codes if code is not None]
+
     def drain_workers(self) -> None:
         for worker in self.workers:
             worker.drain()
@@ -192,14 +223,16 @@ class Deployment:
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, trust_env=False, timeout=10)
 
-    def state_client(self) -> redis.Redis:
-        return connect(self.settings.state_address, name="atelier-storm")
+    def state_client(self, timeout: float = 1.0) -> redis.Redis:
+        return connect(f"unix://{self.state_socket}", timeout=timeout, name="atelier-storm")
+
+    def broker_client(self) -> redis.Redis:
+        return connect(f"unix://{self.broker_socket}", name="atelier-storm")
 
     def _part(self, name: str, command: Sequence[str], ready: Callable[[Part], bool], **environ: str) -> Part:
         return Part(name, command, {**os.environ, **environ}, self.logs / f"{name}.log", ready)
 
-    def _valkey(self, name: str, options: Sequence[str]) -> Part:
-        socket = self.folder / f"{name}.sock"
+    def _valkey(self, name: str, socket: Path, options: Sequence[str]) -> Part:
         places = ["--port", "0", "--unixsocket", str(socket), "--dir", str(self.folder / name)]
         command = [valkey_program(), *places, "--save", "", *options]
         return self._part(name, command, lambda _: _answers(f"unix://{socket}"))
@@ -211,10 +244,21 @@ class Deployment:
         url = f"http://127.0.0.1:{port}"
         return self._part("s3", command, lambda _: _listens(url), RCLONE_CONFIG=os.devnull)
 
-    def _ours(self, name: str, module: Sequence[str], ready: Callable[[Part], bool]) -> Part:
+    def _ours(
+        self, name: str, module: Sequence[str], ready: Callable[[Part], bool], settings: Settings
+    ) -> Part:
         path = f"{TESTS.parent}{os.pathsep}{FAKE_FAMILY}"
         command = [sys.executable, "-m", *module]
-        return self._part(name, command, ready, **self.settings.environ(), PYTHONPATH=path)
+        return self._part(name, command, ready, **settings.environ(), PYTHONPATH=path)
+
+
+def s3_url(port: int) -> str:
+    """Storage URL of the bucket, by way of this port."""
+    return f"s3+http://{S3_ACCESS}:{quote(S3_SECRET, safe='')}@127.0.0.1:{port}/storm"
+
+
+def _has_started(worker: Part) -> bool:
+    return worker.worker_id() is not None
 
 
 def _answers(url: str) -> bool:

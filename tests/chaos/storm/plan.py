@@ -82,10 +82,14 @@ def _kill(dice: random.Random, number: int, victim: Victim, due: int) -> Kill:
     return Kill(number, victim, due, dice.random(), round(dice.uniform(0, LONGEST_DOWN.get(victim, 0)), 2))
 
 
-def body(seed: int, number: int) -> dict[str, object]:
+def body(seed: int, number: int, webhook: str | None) -> dict[str, object]:
     """Job `number` of a storm: mostly quick pictures, some texts, and one in a hundred long enough to be
     hunted.
     """
+    return _work(seed, number) | {"metadata": {"number": number}} | ({"webhook": webhook} if webhook else {})
+
+
+def _work(seed: int, number: int) -> dict[str, object]:
     dice = random.Random(f"{seed} {number}")
     if number % 100 == 0:
         return _picture(number, "steps=30 sleep=0.1")
@@ -94,7 +98,6 @@ def body(seed: int, number: int) -> dict[str, object]:
             "kind": "text",
             "model": "test/fake-text",
             "inputs": {"prompt": f"job {number} sleep=0.005", "max_tokens": dice.randint(2, 10)},
-            "metadata": {"number": number},
         }
     return _picture(number, f"steps={dice.randint(1, 4)} sleep={dice.choice(['0.005', '0.01', '0.02'])}")
 
@@ -104,7 +107,6 @@ def _picture(number: int, words: str) -> dict[str, object]:
         "kind": "text-to-image",
         "model": "test/fake",
         "inputs": {"prompt": f"job {number} {words}", "seed": number, "width": 64, "height": 64},
-        "metadata": {"number": number},
     }
 
 

@@ -26,7 +26,7 @@ an engine each. A client submits {jobs} jobs of the fake family, each under an `
 request until the API answers 202. Meanwhile processes are killed with SIGKILL, by a plan that the seed makes:
 a kill is due when so many jobs have ended, and hits whatever goes on then; what it has ended is started again
 up to three seconds later. One job in a hundred runs for three seconds, and half of the kills of engines
-look for one of those, so that jobs that crash three times are seen, too.
+look for one of those, so that jobs that crash three times are seen, too. One job in {told_every} has a webhook.
 
 Afterwards the workers are drained, and every single job is judged by its record, its events, its files, and what
 the API answers. A storm that was cut short can be gone on with: `make storm ARGS="--folder FOLDER"` keeps
@@ -48,6 +48,8 @@ CHECKS = {
     " exact",
     "every_file_has_an_owner": "Each committed attempt has all of its files and no more; no files of unknown"
     " attempts",
+    "every_end_is_told": "The end of each job with a webhook was told to it, once or more, by one and the same"
+    " message, signed",
     "nothing_ended_by_itself": "No process ended that was not killed, and the API never answered 500",
     "keys_still_name_their_jobs": "The same request under the same key is answered with the same job,"
     " afterwards (a sample of 200)",
@@ -97,6 +99,7 @@ def _figures(evidence: Evidence) -> list[tuple[str, str]]:
          str(figures.until_retired(found, Outcome.CRASHED))),
         ("From the kill of a worker until its lease was over: median",
          str(figures.until_retired(found, Outcome.LOST))),
+        ("Messages that came to the webhook", "{}, of {} jobs; {} came again".format(*figures.told(evidence))),
         ("Jobs a second, kills and recoveries included", f"{pace.per_second:.1f}"),
         ("From the first job's end to the last one's", f"{pace.seconds:.0f} s"),
         ("Longest time without the end of a job", f"{pace.longest_pause:.1f} s"),

@@ -16,12 +16,15 @@ from tests.chaos.storm.ledger import Ledgers, now_ms
 from tests.chaos.storm.parts import READY_SECONDS, Deployment, Part
 from tests.chaos.storm.plan import Kill, Victim, is_long, make_plan
 from tests.chaos.storm.size import Size
+from tests.chaos.storm.telling import Telling
 from tests.chaos.storm.watch import Watch
 from tests.servers import wait_for
 
 TURN_SECONDS = 0.02
 HUNT_SECONDS = 3.0
 """How long a kill waits for a victim that is there: a long job that runs, a worker that has started."""
+TELL_SECONDS = 180.0
+"""A message whose dispatcher was killed is sent again after a minute."""
 QUIET_SECONDS = 180.0
 """After the last submission every job must have ended within this time without progress in between."""
 
@@ -33,8 +36,10 @@ class Storm:
 
     def __init__(self, folder: Path, size: Size, tell: Callable[[str], None], **changes: object) -> None:
         self.size = size
-        self.deployment = Deployment(folder, size.workers, **changes)
+        folder.mkdir(parents=True, exist_ok=True)
         self.ledgers = Ledgers(folder)
+        self.telling = Telling(folder, self.ledgers.messages)
+        self.deployment = Deployment(folder, size.workers, webhook_allow=self.telling.allow, **changes)
         self._tell = tell
         self._told = 0.0
         self.watch = Watch(self.deployment, self.ledgers.samples)
@@ -44,6 +49,7 @@ class Storm:
             make_client=self.deployment.client,
             ledgers=self.ledgers,
             final=lambda: self.watch.final,
+            webhook=self._webhook,
         )
         self._servers = {
             Victim.API: self.deployment.api,
@@ -59,16 +65,24 @@ class Storm:
     def run(self) -> None:
         """From the start of the parts until the workers are drained; then the state is quiet and complete."""
         self.deployment.start()
-        self.watch.start()
-        self.submitter.start()
-        self._rage(until=time.monotonic() + 60 * self.size.minutes)
-        self._settle()
+        with self.telling.serving():
+            with self.deployment.client() as client:
+                self.telling.subscribe(client)
+            self.watch.start()
+            self.submitter.start()
+            self._rage(until=time.monotonic() + 60 * self.size.minutes)
+            self._settle()
+            wait_for(lambda: not self.watch.untold(), TELL_SECONDS, "an empty outbox")
         self.deployment.drain_workers()
         self.watch.look()
         self.watch.stop()
 
     def stop(self) -> None:
         self.deployment.stop()
+
+    def _webhook(self, number: int) -> str | None:
+        every = self.size.told_every
+        return self.telling.endpoint_id if every and number % every == 0 else None
 
     @property
     def _calm(self) -> bool:
@@ -105,14 +119,8 @@ class Storm:
         time.sleep(TURN_SECONDS)
 
     def _keep_running(self) -> None:
-        """Start what is due, and note what has ended by itself."""
-        for part in self.deployment.parts:
-            if part.running:
-                continue
-            if (code := part.forget()) is not None:
-                self.ledgers.ends.write(at=now_ms(), part=part.name, code=code)
-            if time.monotonic() >= part.due:
-                part.start()
+        for part, code in self.deployment.keep_running():
+            self.ledgers.ends.write(at=now_ms(), part=part.name, code=code)
 
     # Kills
 

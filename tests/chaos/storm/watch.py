@@ -4,9 +4,10 @@ import threading
 import time
 
 from infra.errors import StateUnavailable
-from infra.jobs.answers import Limits, WorkerInfo
+from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job
+from infra.webhooks.outbox import Outbox
 from tests.chaos.storm.ledger import Ledger, now_ms
 from tests.chaos.storm.parts import Deployment
 
@@ -20,6 +21,7 @@ class Watch:
     def __init__(self, deployment: Deployment, samples: Ledger) -> None:
         state = deployment.state_client()
         self._queue = JobQueue(state, limits=Limits.from_settings(deployment.settings))
+        self._outbox = Outbox(state)
         self._samples = samples
         self._next_sample = 0.0
         self._stopped = threading.Event()
@@ -55,8 +57,9 @@ class Watch:
         except StateUnavailable:
             return {}
 
-    def workers(self) -> tuple[WorkerInfo, ...]:
-        return self._queue.workers()
+    def untold(self) -> int:
+        """Messages to webhooks that are still to be sent."""
+        return self._outbox.backlog().pending
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
