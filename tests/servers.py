@@ -109,17 +109,18 @@ class StateServer:
     def kill(self) -> None:
         """End it as a loss of power would end the process; `start` again finds what was on disk."""
         os.kill(self.pid, signal.SIGKILL)
-        self._join()
+        self.join()
 
     def stop(self) -> None:
         """End it and remove its data."""
         if self.process is not None:
             assert self.process.stdin is not None
             self.process.stdin.close()  # the tether kills it, even when it is frozen
-            self._join()
+            self.join()
         shutil.rmtree(self.folder)
 
-    def _join(self) -> None:
+    def join(self) -> None:
+        """Wait for its end, by whatever it ends."""
         assert self.process is not None
         assert self.process.stdin is not None
         self.process.wait(10)

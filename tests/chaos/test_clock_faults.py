@@ -105,6 +105,7 @@ def test_many_rescuers(cluster: Cluster, seen: Seen) -> None:
     "Nobody ticks for a minute, while a worker holds a job and another is lost",
     "grace: the living worker keeps its job; the lost one's is taken a lease later",
 )
+@pytest.mark.slow
 def test_no_rescuer_for_a_minute(
     make_cluster: Callable[..., Cluster], state: StateServer, seen: Seen
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_write_that_fails_is_repeated(
     "The S3 server answers 503 for as long as a job may store",
     "`storage_failed`, no manifest, worker alive",
 )
+@pytest.mark.slow
 def test_a_server_that_stays_in_trouble_fails_the_job(
     troubled: TroubledS3, cluster: Cluster, seen: Seen
 ) -> None:
