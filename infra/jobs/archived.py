@@ -73,9 +73,8 @@ class Archived:
             archive.put(record)
         crash_point(CrashPoint.ARCHIVE_WRITTEN)
         word, _, _ = self._scripts.run("archive", job_id=job_id, version=record.get("version"))
-        if (
-            word == "gone" and record
-        ):  # deleted meanwhile, maybe before the `put`: nobody else would remove it
+        # Gone: deleted meanwhile, maybe before the `put`, whose object nobody would remove then.
+        if word == "gone" and record:
             archive.delete(record["owner"], record["id"])
         return bool(word == "ok")
 
