@@ -7,7 +7,8 @@ import pytest
 
 from tests.chaos.matrix import ELSEWHERE, Matrix
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 DOCUMENT = ROOT / "docs" / "kill-matrix.md"
 TESTERS = "3"  # they mostly wait, but each starts several processes
 
@@ -27,8 +28,9 @@ says otherwise a lost worker is missed after 3 s, not after the default of 15 s,
 def main(words: list[str]) -> int:
     """The exit status: that of pytest, or 1 when a fault is missing."""
     matrix = Matrix()
-    faults = ["tests/chaos", *ELSEWHERE, "-m", "fault"]
-    status = pytest.main(["-n", TESTERS, "--dist", "load", "-q", *faults, *words], plugins=[matrix])
+    files = [str(path.relative_to(ROOT)) for path in sorted(HERE.glob("test_*_faults.py"))]
+    tests = [*files, *ELSEWHERE, "tests/chaos/test_crash_points.py"]
+    status = pytest.main(["-n", TESTERS, "--dist", "load", "-q", *tests, *words], plugins=[matrix])
     if status or words:  # a part of the faults is no matrix
         return int(status)
     if missing := matrix.missing():

@@ -12,11 +12,15 @@ import httpx
 import pytest
 
 from infra.crash_points import CrashPoint, arm, crash_point
-from infra.errors import BadSetting
+from infra.errors import BadSetting, JobNotFound
 from infra.jobs.record import Job, Outcome
+from infra.jobs.scripts import PREFIX
+from infra.storage.keys import record_key
+from infra.webhooks.outbox import FLIGHT_SECONDS
 from tests.chaos.truth import consistent, only_results_remain, succeeded_once
-from tests.integration.api.support import ApiServer, png, text_to_image
+from tests.integration.api.support import ApiServer, png, submitted, text_to_image
 from tests.integration.cluster import FAKE_FAMILY, Cluster, WorkerProcess, outcomes
+from tests.receiver import Receiver
 from tests.servers import StateServer, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +58,7 @@ ENGINE_WALKS = [
 API_POINTS = [CrashPoint.BEFORE_ENQUEUE, CrashPoint.AFTER_ENQUEUE, CrashPoint.BEFORE_RING]
 UPLOAD_POINTS = [CrashPoint.UPLOAD_RESERVED, CrashPoint.UPLOAD_STORED]
 COLLECTOR_POINTS = [CrashPoint.JOB_OBJECTS_DELETED, CrashPoint.UPLOAD_OBJECT_DELETED]
-ELSEWHERE = {CrashPoint.WEBHOOK_TAKEN, CrashPoint.WEBHOOK_SENT}
-"""Points that the tests of their own parts walk."""
+WEBHOOK_POINTS = [CrashPoint.WEBHOOK_TAKEN, CrashPoint.WEBHOOK_SENT]
 
 MODEL = """
 [[model]]
@@ -134,11 +137,13 @@ def finish(cluster: Cluster, walks: list[tuple[Walk, Job]]) -> None:
     only_results_remain(cluster, *(cluster.job(job.id) for _, job in walks))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", API_POINTS)
 def test_a_submission_whose_api_dies(
     point: CrashPoint, cluster: Cluster, start_api: Callable[..., ApiServer]
 ) -> None:
-    # Given an API that dies there, each time
+    # Given an idle worker, and an API that dies there, each time
+    cluster.start_worker()
     places = served_by(cluster)
     api = start_api(**places, crash_at=point)
     # When a job is submitted
@@ -148,12 +153,12 @@ def test_a_submission_whose_api_dies(
     # Then the same submission, elsewhere, is one job
     with start_api(**places).client() as client:
         job_id = client.post("/v1/jobs", json=text_to_image(), headers=KEY).raise_for_status().json()["id"]
-        assert [job["id"] for job in client.get("/v1/jobs").json()["jobs"]] == [job_id]
-    cluster.start_worker()
+        assert [job["id"] for job in client.get("/v1/jobs").json()["data"]] == [job_id]
     succeeded_once(cluster, cluster.job(job_id))
     consistent(cluster)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", UPLOAD_POINTS)
 def test_an_upload_whose_api_dies(
     point: CrashPoint, cluster: Cluster, start_api: Callable[..., ApiServer]
@@ -171,6 +176,7 @@ def test_an_upload_whose_api_dies(
         assert client.post("/v1/uploads", content=png()).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_deletion_whose_api_dies(cluster: Cluster, start_api: Callable[..., ApiServer]) -> None:
     # Given a job with a result
     cluster.start_worker()
@@ -188,6 +194,7 @@ def test_a_deletion_whose_api_dies(cluster: Cluster, start_api: Callable[..., Ap
     consistent(cluster)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", COLLECTOR_POINTS)
 def test_a_collection_whose_process_dies(
     point: CrashPoint, cluster: Cluster, start_api: Callable[..., ApiServer]
@@ -208,6 +215,54 @@ def test_a_collection_whose_process_dies(
     consistent(cluster)
 
 
+@pytest.mark.slow
+def test_an_archiving_whose_process_dies(cluster: Cluster) -> None:
+    # Given a job that ended long enough ago to leave the state server
+    cluster.start_worker()
+    job = succeeded_once(cluster, cluster.submit("a star"))
+    # When the process dies between writing the record and forgetting it
+    changes = {"records_keep_seconds": 1}
+    wait_for(lambda: collect(cluster, crash_at="archive_written", **changes) == -9, 20, "a process that dies")
+    # Then the job is there, and the next one moves it
+    assert cluster.job(job.id) == job
+    assert collect(cluster, **changes) == 0
+    with pytest.raises(JobNotFound):
+        cluster.job(job.id)
+    assert record_key(job.owner, job.id) in cluster.stored(job)
+    assert cluster.read_artifact(job, job.artifacts[0].name)
+    consistent(cluster)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", WEBHOOK_POINTS)
+def test_a_delivery_whose_api_dies(
+    point: CrashPoint, cluster: Cluster, state: StateServer, start_api: Callable[..., ApiServer]
+) -> None:
+    # Given an API that dies with a message in its hands
+    receiver = Receiver()
+    places = served_by(cluster) | {"webhook_allow": receiver.allow}
+    api = start_api(**places, crash_at=point)
+    with receiver.serving(), state.client() as clock:
+        with api.client() as client:
+            endpoint = client.post("/v1/webhook-endpoints", json={"url": receiver.url}).json()
+            job = submitted(client, text_to_image() | {"webhook": endpoint["id"]})
+            client.post(job["urls"]["cancel"]).raise_for_status()
+        wait_for(lambda: "crash.reached" in api.log, 20, "an API that dies")
+        api.stop()
+        # When another one runs, and the dead one's time for it is over
+        with start_api(**places).client() as client:
+            clock.incrby(f"{PREFIX}skew", round(FLIGHT_SECONDS * 1000) + 1000)
+            wait_for(lambda: states(client, job["id"]) == ["delivered"], 20, "a delivered message")
+    # Then it was sent, twice under one id when the first time had not been noted
+    assert len(receiver.ids) >= (2 if point is CrashPoint.WEBHOOK_SENT else 1)
+    assert len(set(receiver.ids)) == 1
+
+
+def states(client: httpx.Client, job_id: str) -> list[str]:
+    """Of the job's messages."""
+    return [found["state"] for found in client.get(f"/v1/jobs/{job_id}/deliveries").json()["data"]]
+
+
 def served_by(cluster: Cluster) -> dict[str, Any]:
     """Settings of an API on a cluster's servers."""
     settings = cluster.settings
@@ -215,9 +270,9 @@ def served_by(cluster: Cluster) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in names}
 
 
-def collect(cluster: Cluster, crash_at: str = "") -> int:
-    """The exit code of `python -m infra.admin gc`."""
-    environ = cluster.settings.model_copy(update={"crash_at": crash_at}).environ()
+def collect(cluster: Cluster, **changes: Any) -> int:
+    """The exit code of `python -m infra.admin gc`, with these settings changed."""
+    environ = cluster.settings.model_copy(update=changes).environ()
     done = subprocess.run(
         [sys.executable, "-m", "infra.admin", "gc"], env=environ, cwd=ROOT, capture_output=True, check=False
     )
@@ -242,7 +297,8 @@ def test_every_point_is_in_the_code_once_and_walked() -> None:
     ]
     assert sorted(named) == sorted(point.name for point in CrashPoint)
     walked = {CrashPoint(name_at(walk)) for walk in WORKER_WALKS + ENGINE_WALKS}
-    walked |= {*API_POINTS, *UPLOAD_POINTS, *COLLECTOR_POINTS, CrashPoint.AFTER_DELETE, *ELSEWHERE}
+    walked |= {*API_POINTS, *UPLOAD_POINTS, *COLLECTOR_POINTS, *WEBHOOK_POINTS}
+    walked |= {CrashPoint.AFTER_DELETE, CrashPoint.ARCHIVE_WRITTEN}
     assert walked == set(CrashPoint)
 
 
