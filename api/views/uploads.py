@@ -8,7 +8,7 @@ from flask import Response, request
 
 from api.answers import json_answer
 from api.bodies import upload_body
-from api.incoming import checked, counted, stored
+from api.incoming import checked, counting_refusals, stored
 from api.problems import Problem, invalid
 from api.reading import copy_body, query
 from api.services import services
@@ -24,7 +24,7 @@ def create() -> Response:
     filename = _filename(query("filename").get("filename", "upload"))
     if request.mimetype in FORMS:
         raise Problem("unsupported_media_type", "Send the file's bytes as the body, not a form.")
-    with counted(), tempfile.TemporaryDirectory(prefix="atelier-upload-") as folder:
+    with counting_refusals(), tempfile.TemporaryDirectory(prefix="atelier-upload-") as folder:
         sent = Path(folder) / "sent"
         with sent.open("wb") as file:
             copy_body(file, services().settings.max_upload_bytes)
