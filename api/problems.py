@@ -66,7 +66,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("overloaded", 503, "The server could not answer in time", "Too much is asked of it at once, or a service behind it is slow. Try again.", 2),
         ProblemType("too_many_watchers", 503, "Too many streams and long polls are open", "Poll without waiting, or try again.", 5),
         ProblemType("too_many_uploads", 503, "Too many uploads are being checked at once", "Try again.", 2),
-        ProblemType("media_unconfined", 503, "This server cannot check files safely", "Its machine cannot confine the decoder. Its operator may set `ATELIER_MEDIA_CONFINEMENT=best_effort`."),
+        ProblemType("media_unconfined", 503, "This server cannot check files safely", "Its machine cannot confine the decoder. Its operator may set `ATELIER_MEDIA_CONFINEMENT=best_effort`.", 300),
         ProblemType("storage_full", 507, "There is no room for more artifacts", "Delete jobs, shorten their life, or raise `ATELIER_HOME_MAX_BYTES`.", 60),
     )
 }  # fmt: skip

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from api.downloads import Downloads, Wanted
 from api.problems import Fault
 from api.services import services
 from infra.errors import JobNotFound
@@ -19,6 +20,7 @@ class References:
         self._owner = owner
         self._uploads: dict[str, list[str]] = defaultdict(list)
         self.faults: list[Fault] = []
+        self._downloads = Downloads(self.faults)
 
     def check(
         self, place: str, job_id: str, files: Mapping[str, FileRef], inputs: dict[str, Any], chained: set[str]
@@ -29,11 +31,19 @@ class References:
             at = f"{place}/inputs/{field}"
             if ref.upload:
                 self._check_upload(at, ref.upload, job_id)
+            elif ref.url:
+                self._downloads.add(Wanted(at, field, ref.url, job_id, inputs))
             elif ref.job in chained or ((job := self._job(at, ref.job)) is not None and not job.status.final):
                 waits_for.append(ref.job)
             elif job is not None and (artifact := self._artifact(at, job, ref.artifact)) is not None:
                 inputs[field] = {"job": ref.job, "artifact": artifact.name}
         return tuple(dict.fromkeys(waits_for))
+
+    def download(self) -> None:
+        """Replace the URLs by uploads of what they gave."""
+        for wanted, upload in self._downloads.fetch():
+            wanted.inputs[wanted.field] = {"upload": upload.id}
+            self._uploads[upload.id].append(wanted.job_id)
 
     def keep_uploads(self) -> None:
         """Prolong the uploads' lives for the jobs that will use them."""
@@ -42,10 +52,13 @@ class References:
 
     def _check_upload(self, at: str, upload_id: str, job_id: str) -> None:
         try:
-            services().uploads.get(upload_id, self._owner)
-            self._uploads[upload_id].append(job_id)
+            upload = services().uploads.get(upload_id, self._owner)
         except UploadNotFound as error:
             self._fault(f"{at}/upload", str(error))
+            return
+        self._uploads[upload_id].append(job_id)
+        if not upload.media_type.startswith("image/"):
+            self._fault(f"{at}/upload", f"That upload is {upload.media_type}; an image is needed.")
 
     def _job(self, at: str, job_id: str) -> Job | None:
         try:

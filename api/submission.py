@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,6 +58,7 @@ class Submission(BaseModel):
         None,
         min_length=1,
         max_length=2048,
+        pattern=Plain,
         description="Who is told when the job is over: the id of one of your webhook endpoints, or an https"
         " URL, which is signed with your own webhook secret.",
     )
@@ -77,6 +78,8 @@ class Draft:
     submission: Submission
     job_id: str
     resolved: Resolved | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)  # as they will be stored
+    waits_for: tuple[str, ...] = ()
 
 
 def jobs_of(body: Any, owner: str) -> list[NewJob]:
@@ -95,10 +98,13 @@ def jobs_of(body: Any, owner: str) -> list[NewJob]:
             refs[draft.submission.ref] = draft.job_id
     faults += [("invalid_request", fault) for fault in _webhook_faults(drafts, owner)]
     _raise(faults)
-    jobs = [_new_job(draft, owner, references, set(refs.values())) for draft in drafts]
+    for draft in drafts:
+        _check_references(draft, references, set(refs.values()))
+    _raise(("invalid_inputs", fault) for fault in references.faults)
+    references.download()
     _raise(("invalid_inputs", fault) for fault in references.faults)
     references.keep_uploads()
-    return jobs
+    return [_new_job(draft, owner) for draft in drafts]
 
 
 def _chain(body: list[Any]) -> list[Draft]:
@@ -141,11 +147,16 @@ def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
     return services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
 
 
-def _new_job(draft: Draft, owner: str, references: References, chained: set[str]) -> NewJob:
+def _check_references(draft: Draft, references: References, chained: set[str]) -> None:
+    assert draft.resolved is not None  # noqa: S101 - faults were raised before
+    draft.inputs = draft.resolved.inputs.as_json()
+    files = draft.resolved.inputs.files()
+    draft.waits_for = references.check(draft.place, draft.job_id, files, draft.inputs, chained)
+
+
+def _new_job(draft: Draft, owner: str) -> NewJob:
     submission, resolved = draft.submission, draft.resolved
     assert resolved is not None  # noqa: S101 - faults were raised before
-    inputs = resolved.inputs.as_json()
-    waits_for = references.check(draft.place, draft.job_id, resolved.inputs.files(), inputs, chained)
     settings = services().settings
     return NewJob(
         id=draft.job_id,
@@ -153,11 +164,11 @@ def _new_job(draft: Draft, owner: str, references: References, chained: set[str]
         kind=submission.kind,
         model=resolved.model.name,
         queue=resolved.model.queue,
-        inputs=inputs,
+        inputs=draft.inputs,
         cost=resolved.cost,
         priority=submission.priority,
         metadata=submission.metadata,
-        waits_for=waits_for,
+        waits_for=draft.waits_for,
         max_attempts=settings.max_attempts,
         expires_in_seconds=submission.expires_in_seconds or settings.expires_in_seconds,
         start_deadline_seconds=submission.start_deadline_seconds,

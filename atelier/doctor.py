@@ -47,7 +47,7 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, one after the other, so that a slow one does not hold back the rest."""
     checks: list[Callable[[Settings], Iterator[Finding]]] = [
-        _python, _variables, _disk, _instance, _server, _engine_packages, _gpu, _models
+        _python, _variables, _disk, _confinement, _instance, _server, _engine_packages, _gpu, _models
     ]  # fmt: skip
     for check in checks:
         yield from check(settings)
@@ -76,6 +76,23 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.BAD, "home", detail, "Free some space, or move ATELIER_HOME to a larger disk.")
     else:
         yield Finding(Verdict.GOOD, "home", detail)
+
+
+def _confinement(settings: Settings) -> Iterator[Finding]:
+    """Whether an API on this machine can check uploads; one elsewhere may be another matter."""
+    from infra.confine import can_confine
+
+    if can_confine():
+        yield Finding(Verdict.GOOD, "uploads", "are decoded in a process that can reach nothing else")
+    elif settings.media_confinement == "best_effort":
+        yield Finding(Verdict.NOTE, "uploads", "are decoded unconfined, as ATELIER_MEDIA_CONFINEMENT says")
+    else:
+        yield Finding(
+            Verdict.BAD,
+            "uploads",
+            "are refused: this machine cannot confine the process that decodes them",
+            "It takes Linux with seccomp, on x86-64 or arm64; or set ATELIER_MEDIA_CONFINEMENT=best_effort.",
+        )
 
 
 def _instance(settings: Settings) -> Iterator[Finding]:
@@ -116,7 +133,18 @@ def _workers(client: Client) -> Iterator[Finding]:
     if not workers:
         yield Finding(Verdict.BAD, "workers", "none is alive, so jobs wait", "Start one: `atelier worker`.")
     for each in workers:
-        yield Finding(Verdict.GOOD, "worker", f"{each.get('id')} on {each.get('device')}")
+        name = f"{each.get('id')} on {each.get('device')}"
+        if trouble := each.get("trouble"):
+            yield Finding(Verdict.BAD, "worker", f"{name} takes no jobs: {trouble}", "Its log says more.")
+        elif each.get("paused"):
+            way_on = f"`atelier resume --worker {each.get('id')}`"
+            yield Finding(Verdict.NOTE, "worker", f"{name} is paused by an operator", way_on)
+        else:
+            yield Finding(Verdict.GOOD, "worker", name)
+    for queue in client.queues():
+        if queue.get("paused"):
+            way_on = f"`atelier resume --queue {queue['name']}`"
+            yield Finding(Verdict.NOTE, "queue", f"{queue['name']} is paused by an operator", way_on)
 
 
 def _engine_packages(settings: Settings) -> Iterator[Finding]:

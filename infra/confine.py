@@ -18,8 +18,10 @@ import resource
 import signal
 import socket
 import struct
+import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -28,6 +30,7 @@ SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_TSYNC = 1  # threads that a library may have started are confined too
 PROT_EXEC = 4
 OPEN_FILES = 64
+TRIAL_SECONDS = 30
 
 # Classic BPF: the operations used, the three ends, and where `struct seccomp_data` has what they look at.
 LOAD, EQUAL, AT_LEAST, HAS_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -131,6 +134,14 @@ def confine() -> None:
     if libc.syscall(machine.seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, head) != 0:
         raise NotConfined
     _prove()
+
+
+def can_confine() -> bool:
+    """Whether this machine can: tried in a child, because there is no way back."""
+    words = [sys.executable, "-P", "-s", "-c", "from infra.confine import confine; confine()"]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    tried = subprocess.run(words, env=environment, capture_output=True, timeout=TRIAL_SECONDS, check=False)
+    return tried.returncode == 0
 
 
 def _program(machine: Architecture) -> bytes:

@@ -55,9 +55,11 @@ class _Strict(BaseModel):
 
 
 class FileRef(_Strict):
-    """A file by where it is: `{"upload": id}`, or `{"job": id}` for an output of another job."""
+    """A file by where it is: `{"upload": id}`, `{"job": id}` for an output of another job, `{"url": …}`."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["upload"]}, {"required": ["job"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["upload"]}, {"required": ["job"]}, {"required": ["url"]}]}
+    )
 
     upload: str = Field(
         "", description="Id that the upload was answered with.", pattern=r"^[A-Za-z0-9_-]{1,64}$"
@@ -73,10 +75,18 @@ class FileRef(_Strict):
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$",
     )
 
+    url: str = Field(
+        "",
+        description="Where to download it from when the job is submitted, if the server's operator has turned"
+        " that on. It becomes an upload.",
+        max_length=2048,
+        pattern=r"^https?://[!-~]+$",
+    )
+
     @model_validator(mode="after")
     def _one_place(self) -> "FileRef":
-        if bool(self.upload) == bool(self.job):
-            raise PydanticCustomError("disagree", "must have either upload or job")
+        if sum(map(bool, (self.upload, self.job, self.url))) != 1:
+            raise PydanticCustomError("disagree", "must have one of upload, job and url")
         if self.artifact and not self.job:
             raise PydanticCustomError("disagree", "goes with job only", {"field": "artifact"})
         return self

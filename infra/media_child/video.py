@@ -9,7 +9,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image
+from PIL import Image, ImageFile  # noqa: F401 - Pillow imports the second when it needs it; confined it cannot
 
 from infra.media_child.answer import Unfit, Written
 from infra.media_child.limits import VIDEO_FRAME_PIXELS, VIDEO_FRAMES, VIDEO_PIXELS, VIDEO_SECONDS

@@ -55,6 +55,10 @@ class Outbound:
         self._context = context or trusting_context()
         self._resolve = resolve
 
+    def check(self, url: str) -> Url:
+        """As `check_url`."""
+        return check_url(url, self._allow)
+
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Send `body`, whatever the answer's status, a redirect included; UrlRefused, or Unreachable when
         there is no whole answer in time."""
@@ -84,7 +88,7 @@ class Outbound:
     def _asking(
         self, method: str, text: str, headers: Mapping[str, str], body: bytes | None, seconds: float
     ) -> Iterator[httpcore.Response]:
-        url = check_url(text, self._allow)
+        url = self.check(text)
         with Deadline(seconds) as deadline:
             backend = CheckedBackend(url, self._allow, deadline, self._resolve)
             pool = httpcore.ConnectionPool(self._context, max_connections=1, network_backend=backend)
@@ -105,8 +109,9 @@ class Outbound:
 
 
 def _trouble(host: str, error: Exception) -> str:
-    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-        return f"The certificate of {host} is not trusted: {error.__cause__.verify_message}."
+    cause = error.args[0] if error.args else None  # httpcore's errors hold what they stand for
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"The certificate of {host} is not trusted: {cause.verify_message}."
     return f"The server at {host} broke off ({type(error).__name__})."
 
 

@@ -1,0 +1,120 @@
+"""Inputs by URL: downloaded when the job is submitted, checked, and stored as uploads of the owner."""
+
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.deadline import waiting_for_client
+from api.incoming import checked, counting_refusals, stored
+from api.problems import Fault, Problem
+from api.services import services
+from infra.media_check import CheckedMedia, MediaError, UnsupportedMedia
+from infra.outbound import Unreachable, UrlRefused
+from infra.uploads import Upload
+
+MOST_URLS = 8  # of one request
+SECONDS = 30.0  # for the downloads of one request together
+AT_ONCE = 8  # requests of one API process that download
+NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
+TURNED_OFF = (
+    'This server downloads no inputs: upload the file and give {"upload": id}.'
+    " Its operator may turn downloads on with ATELIER_INPUT_URLS=1."
+)
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One input that is given by URL."""
+
+    at: str  # pointer to the input
+    field: str
+    url: str
+    job_id: str
+    inputs: dict[str, Any]  # of the job, where an upload takes the URL's place
+
+
+class Downloads:
+    """The URLs of one request. What is wrong with one becomes a fault, and then nothing is stored."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self._faults = faults
+        self._wanted: list[Wanted] = []
+
+    def add(self, wanted: Wanted) -> None:
+        """Check the URL as text; it is downloaded later."""
+        if not services().settings.input_urls:
+            self._fault(wanted, TURNED_OFF)
+            return
+        try:
+            services().downloader.check(wanted.url)
+        except UrlRefused as error:
+            self._fault(wanted, str(error))
+            return
+        self._wanted.append(wanted)
+        if len({each.url for each in self._wanted}) > MOST_URLS:
+            self._fault(wanted, f"One request may name {MOST_URLS} URLs.")
+
+    def fetch(self) -> list[tuple[Wanted, Upload]]:
+        """Download, check and store what is wanted, each URL once; nothing when there is a fault."""
+        if not self._wanted:
+            return []
+        with _turn(), tempfile.TemporaryDirectory(prefix="atelier-download-") as folder:
+            media = self._get_all(Path(folder))
+            if self._faults:
+                return []
+            uploads = {url: stored(each, _filename(url)) for url, each in media.items()}
+        return [(wanted, uploads[wanted.url]) for wanted in self._wanted]
+
+    def _get_all(self, folder: Path) -> dict[str, CheckedMedia]:
+        ends = time.monotonic() + SECONDS
+        found: dict[str, CheckedMedia] = {}
+        for index, wanted in enumerate(self._wanted):
+            if wanted.url in found:
+                continue
+            place = folder / str(index)
+            place.mkdir()
+            try:
+                with counting_refusals():
+                    found[wanted.url] = _get(wanted.url, place / "sent", ends)
+            except (UrlRefused, Unreachable, MediaError) as error:
+                self._fault(wanted, str(error))
+        return found
+
+    def _fault(self, wanted: Wanted, detail: str) -> None:
+        self._faults.append(Fault(f"{wanted.at}/url", detail))
+
+
+def _get(url: str, target: Path, ends: float) -> CheckedMedia:
+    """An image, downloaded and checked."""
+    settings = services().settings
+    with waiting_for_client():
+        seconds = max(0.1, ends - time.monotonic())
+        services().downloader.download(url, target, max_bytes=settings.max_upload_bytes, seconds=seconds)
+    media = checked(target)
+    if not media.media_type.startswith("image/"):
+        raise UnsupportedMedia(f"The URL gives {media.media_type}; an image is needed.")
+    return media
+
+
+def _filename(url: str) -> str:
+    """The last part of the path, where that makes a plain name."""
+    name = url.partition("?")[0].rpartition("/")[2]
+    return name if NAME.fullmatch(name) and name.strip(".") else "download"
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _turns.acquire(blocking=False):
+        raise Problem("too_many_uploads", "Too many files are being downloaded at once.")
+    try:
+        yield
+    finally:
+        _turns.release()
