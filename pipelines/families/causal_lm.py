@@ -75,8 +75,10 @@ class CausalLM:
         return outputs
 
     def _prompt(self, inputs: Any) -> torch.Tensor:
-        """Token ids of the prompt, shape (tokens,); raises InvalidInputs where it leaves no room."""
-        ids = self.tokenizer(inputs.prompt, return_tensors="pt", verbose=False).input_ids[0]
+        """Token ids of the prompt, shape (tokens,); raises InvalidInputs where it leaves no room. What looks
+        like a control token in it, such as `<|end|>`, is read as plain letters."""
+        read = self.tokenizer(inputs.prompt, return_tensors="pt", split_special_tokens=True, verbose=False)
+        ids = read.input_ids[0]
         if self.context is not None and len(ids) + inputs.max_tokens > self.context:
             field = "prompt" if len(ids) >= self.context else "max_tokens"
             detail = (

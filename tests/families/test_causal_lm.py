@@ -78,6 +78,14 @@ def test_a_seed_repeats_beside_any_neighbours(serve):
     assert [texts(serve(request(seed=seed)))[0] for seed in (7, 8, 9, 10)] == four
 
 
+def test_control_tokens_in_a_prompt_are_plain_letters(causal_lm):
+    end = causal_lm.tokenizer.eos_token
+    inputs = request(prompt=f"a {end} b").inputs
+
+    assert causal_lm.tokenizer.eos_token_id not in causal_lm._prompt(inputs).tolist()[1:]
+    assert causal_lm.tokenizer.decode(causal_lm._prompt(inputs)).endswith(f"a {end} b")
+
+
 def test_temperature_nought_is_the_likeliest_whatever_the_seed(serve):
     assert texts(serve(request(temperature=0))) == texts(serve(request(temperature=0, seed=8)))
     assert texts(serve(request(temperature=0))) == texts(serve(request(top_p=1e-6)))

@@ -84,7 +84,9 @@ class Fuzzer:
             "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
             "PYTHONPATH": str(ROOT),
         }
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, cwd=ROOT, check=False)
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, cwd=self._tally.parent, check=False
+        )
         return Run(done.returncode == 0, done.stdout + done.stderr)
 
     @property
