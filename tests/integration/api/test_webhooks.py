@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -52,7 +53,9 @@ def post_office(
             log_level="debug",
         )
         api = ApiServer(settings, folder)
-        with receiver.serving(), api.serving():
+        with receiver.serving(), ExitStack() as stack:
+            stack.callback(api.stop)
+            api.start()
             assert api.process is not None
             servers.kept.add(api.process.pid)
             yield api, receiver, state
@@ -212,7 +215,7 @@ def test_messages_are_of_their_job(client: httpx.Client) -> None:
     first, second = (cancelled(client, endpoint["id"]) for _ in range(2))
     message = delivery(client, second)["id"]
 
-    for wrong in (message, "msg_1", "lanes"):
+    for wrong in (message, "msg_1", "lane:x"):
         answer = client.post(f"/v1/jobs/{first}/deliveries/{wrong}/redeliver")
         problem(answer, 404, "message_not_found")
     assert client.get(f"/v1/jobs/{submitted(client)['id']}/deliveries").json() == {"data": []}
