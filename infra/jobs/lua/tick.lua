@@ -77,11 +77,11 @@ local function tell_untold()
   local next_cursor, ids = unpack(redis.call('SSCAN', P .. 'hooked', cursor, 'COUNT', C.tick_hooked))
   redis.call('SET', P .. 'hooked:cursor', next_cursor)
   for _, id in ipairs(ids) do
-    local job = load_job(id)
-    if not job then
+    local place = redis.call('HGET', job_key(id), 'place')
+    if not place then
       redis.call('SREM', P .. 'hooked', id)
-    elseif job.place == '' then
-      tell(job)
+    elseif place == '' then
+      tell(load_job(id))
     end
   end
 end
