@@ -4,6 +4,7 @@
 #   TORCH_INDEX_URL=URL      where to take torch from, such as a CPU build's index; empty: where pip always looks
 #   ARGS="-k storage"        more words for `make test`, `make up` or `make bench`
 #   JOBS=300 KILLS=15 SEED=2 how big a storm `make storm` makes, and which
+#   MINUTES=60               how long `make soak` lasts
 #   TESTERS=0                how many processes run the tests; they mostly wait for servers, so more than cores is right
 
 PYTHON ?= python3
@@ -13,6 +14,7 @@ TESTERS ?= 4
 JOBS ?= 10000
 KILLS ?= 500
 SEED ?= 1
+MINUTES ?= 10
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up test check lint fmt bench chaos storm recovery fuzz lock clean
+.PHONY: help setup demo up test check lint fmt bench chaos storm soak recovery fuzz lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +62,9 @@ chaos: $(STAMP) ## Run every fault of the kill matrix, and write docs/kill-matri
 
 storm: $(STAMP) ## Kill parts of a deployment under load, judge every job, and write docs/storm.md (JOBS= KILLS= SEED=)
 	@$(BIN)/python -m tests.chaos.storm --jobs $(JOBS) --kills $(KILLS) --seed $(SEED) --docs docs $(ARGS)
+
+soak: $(STAMP) ## Let faults come and go under a steady load for MINUTES=, and write docs/soak.md
+	@$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --seed $(SEED) --docs docs $(ARGS)
 
 recovery: $(STAMP) ## Measure how soon jobs go on after kills, and write docs/recovery.md
 	@$(BIN)/python -m tests.chaos.recovery --docs docs $(ARGS)
