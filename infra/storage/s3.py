@@ -134,7 +134,7 @@ class S3Storage:
                     yield Entry(found.object_name, found.size or 0, _milliseconds(found.last_modified))
 
     def delete(self, key: str) -> None:
-        with suppress(ObjectNotFound), _translated(check_key(key)):
+        with suppress(ObjectNotFound, _NoBucket), _translated(check_key(key)):
             self._quick.remove_object(self.bucket, key)
 
     def delete_prefix(self, prefix: str) -> Tally:

@@ -39,3 +39,13 @@ def test_once_rung_it_counts_as_busy() -> None:
     bell = Bell(on_rest=ring)
     bell.rest(10)
     assert seen == [False]
+
+
+def test_a_deaf_rest_is_none_for_others() -> None:
+    rested: list[bool] = []
+    bell = Bell(on_rest=lambda: rested.append(True))
+    threading.Timer(0.05, bell.ring).start()
+    began = time.monotonic()
+    bell.rest(10, deaf=True)
+    assert time.monotonic() - began < 5
+    assert rested == []

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import StateUnavailable, StorageUnavailable
+from infra.errors import StateUnavailable, StorageRefused, StorageUnavailable
 from infra.jobs.record import Outcome
 from pipelines.errors import ModelUnavailable
 from tests.unit.workers.jobs import a_job
@@ -26,6 +26,7 @@ def attempt(tmp_path: Path) -> LiveAttempt:
         (ModelUnavailable("not here"), Outcome.RELEASED, "model_unavailable", False),
         (InputDamaged("not as stated"), Outcome.FAILED, "input_damaged", True),
         (StorageUnavailable("host 10.0.0.1"), Outcome.FAILED, "storage_failed", True),
+        (StorageRefused("host 10.0.0.1"), Outcome.RELEASED, "storage_refused", True),
         (ZeroDivisionError("secret"), Outcome.FAILED, "worker_broken", True),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from infra.errors import ObjectNotFound, StateUnavailable
+from infra.errors import ObjectNotFound, StateUnavailable, StorageRefused
 from workers.attempt import Interrupted, Stop
 from workers.patience import persist
 
@@ -53,3 +53,15 @@ def test_other_errors_are_not_waited_for() -> None:
 
     with pytest.raises(ObjectNotFound):
         persist(call, 60)
+
+
+def test_a_storage_that_refuses_is_not_waited_for() -> None:
+    calls = []
+
+    def refused() -> None:
+        calls.append(1)
+        raise StorageRefused
+
+    with pytest.raises(StorageRefused):
+        persist(refused, 60)
+    assert len(calls) == 1
