@@ -112,6 +112,7 @@ class Job:
     position: its place in its queue, 1 first; None where that is not known or the job is not queued.
     paused: it is queued, and an operator has paused its queue or model. front: one has raised it.
     estimated_start_seconds: None where there is no estimate.
+    webhook: who is told when it is over, an endpoint's id or a URL.
     """
 
     id: str
@@ -130,6 +131,7 @@ class Job:
     artifacts: tuple[Artifact, ...]
     error: JobError | None
     retry_of: str | None
+    webhook: str | None
     created_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -165,6 +167,7 @@ class Job:
             artifacts=tuple(Artifact.from_json(each) for each in data.get("artifacts") or ()),
             error=_error(data.get("error")),
             retry_of=data.get("retry_of"),
+            webhook=data.get("webhook"),
             created_at=time_of(data.get("created_at")),
             started_at=time_of(data.get("started_at")),
             finished_at=time_of(data.get("finished_at")),

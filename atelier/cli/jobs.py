@@ -193,6 +193,7 @@ def _description(job: Job) -> list[str]:
         ("started", job.started_at),
         ("finished", job.finished_at),
         ("retry of", job.retry_of),
+        ("webhook", job.webhook),
         ("error", job.error and f"{job.error.type}: {job.error.detail or job.error.title}"),
     ]
     lines = [f"{name:10} {_plain(value)}" for name, value in facts if value]

@@ -56,8 +56,16 @@ class Dispatcher:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            if not self._look():
+            if not self._look_or_log():
                 self._stopped.wait(self._interval)
+
+    def _look_or_log(self) -> bool:
+        """What nobody foresaw must not end the thread: the process would go on, and tell nobody any more."""
+        try:
+            return self._look()
+        except Exception:
+            log.exception("Due messages could not be taken", action="dispatcher.broken")
+            return False
 
     def _look(self) -> bool:
         """Send what is due; whether there may be more."""

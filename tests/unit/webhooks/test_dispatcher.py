@@ -8,11 +8,13 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
+from infra.jobs.scripts import PREFIX
 from infra.outbound import Outbound
 from infra.webhooks import dispatcher
 from infra.webhooks.dispatcher import Dispatcher
 from infra.webhooks.endpoints import DisabledBecause
 from infra.webhooks.messages import DeliveryState
+from infra.webhooks.outbox import message_id
 from infra.webhooks.schedule import PAUSES
 from infra.webhooks.sender import Sender
 from tests.receiver import Received, Receiver
@@ -234,6 +236,17 @@ def test_an_outcome_is_noted_once_the_state_server_is_back(
         office.wait_for_state(job, DeliveryState.DELIVERED)
 
     assert len(receiver.requests) == 1
+
+
+def test_a_broken_message_stops_nothing(office: Office, receiver: Receiver) -> None:
+    endpoint, _ = office.endpoints.create("ann", receiver.url)
+    broken, sound = office.ended(endpoint.id), office.ended(endpoint.id)
+    office.state.hdel(f"{PREFIX}outbox:{message_id(broken.id)}", "version")
+    with capture_logs() as logs, running(office.dispatcher(receiver)):
+        wait_for(lambda: any(entry["action"] == "dispatcher.broken" for entry in logs), what="the log")
+        office.bench.queue.delete(broken.id, "ann")
+        office.bench.wait(61)
+        office.wait_for_state(sound, DeliveryState.DELIVERED)
 
 
 def test_what_nobody_foresaw_is_an_attempt_that_failed(office: Office, receiver: Receiver) -> None:
