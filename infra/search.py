@@ -97,9 +97,6 @@ class _Search:
             self.unknown += bool(old)
             return
         self.known += 1
-        if record and not self._dry_run:
-            adopted = self._queue.adopt(owner, job_id)
-            self.found = replace(self.found, adopted=self.found.adopted + adopted)
         if job.status.final:
             result = job.manifest.rpartition("/")[0] + "/" if job.manifest else None
             rest = [each for each in entries if each not in record]
@@ -109,8 +106,15 @@ class _Search:
         try:
             job = self._queue.get(job_id)
         except JobNotFound:
-            return self._queue.archived(owner, job_id)
+            return self._archived(owner, job_id)
         return job if job.owner == owner else None
+
+    def _archived(self, owner: str, job_id: str) -> Job | None:
+        job = self._queue.archived(owner, job_id)
+        if job is not None and not self._dry_run:
+            adopted = self._queue.adopt(owner, job_id)
+            self.found = replace(self.found, adopted=self.found.adopted + adopted)
+        return job
 
     def _old(self, entries: Iterable[Entry]) -> list[Entry]:
         return [entry for entry in entries if entry.modified_ms <= self._newest_ms]

@@ -80,6 +80,8 @@ class Archived:
 
     def adopt(self, owner: str, job_id: str) -> bool:
         """Index a job that only the storage knows; whether that was needed."""
+        if survey.archived_owner(self._state, job_id) is not None:
+            return False
         record = self._archive.record(owner, job_id) if self._archive else None
         if record is None:
             return False
