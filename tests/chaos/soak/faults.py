@@ -10,8 +10,9 @@ from contextlib import suppress
 
 from infra.jobs.scripts import PREFIX
 from tests.chaos.proxy import Proxy, Way
+from tests.chaos.storm.deployment import Deployment
 from tests.chaos.storm.ledger import Ledger, now_ms
-from tests.chaos.storm.parts import Deployment, Part
+from tests.chaos.storm.part import Part
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 6.0  # seconds between two faults
 

@@ -14,8 +14,8 @@ from tests.chaos.proxy import Proxy
 from tests.chaos.soak.faults import Mischief
 from tests.chaos.soak.load import Load, Tally
 from tests.chaos.soak.memory import Growth, MemoryWatch, growths
+from tests.chaos.storm.deployment import Deployment, s3_url
 from tests.chaos.storm.ledger import Ledger, Line, now_ms
-from tests.chaos.storm.parts import Deployment, s3_url
 from tests.contract.jobs_snapshot import Snapshot, check
 from tests.servers import free_port, wait_for
 

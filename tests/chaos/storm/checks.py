@@ -14,9 +14,9 @@ from infra.storage import Storage, open_storage
 from infra.storage.keys import MANIFEST
 from infra.webhooks.outbox import message_id
 from tests.chaos.storm.client import key_of
+from tests.chaos.storm.deployment import Deployment
 from tests.chaos.storm.evidence import Evidence
 from tests.chaos.storm.explain import Explained, explain
-from tests.chaos.storm.parts import Deployment
 from tests.chaos.storm.plan import body
 from tests.contract.jobs_snapshot import check as check_snapshot
 

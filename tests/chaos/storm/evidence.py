@@ -9,8 +9,8 @@ from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job
 from infra.jobs.scripts import PREFIX
+from tests.chaos.storm.deployment import Deployment
 from tests.chaos.storm.ledger import Ledgers, Line
-from tests.chaos.storm.parts import Deployment
 from tests.contract.jobs_snapshot import Snapshot
 from tests.servers import wait_for
 

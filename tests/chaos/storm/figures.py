@@ -39,7 +39,12 @@ def by_outcome(evidence: Evidence) -> dict[Outcome, int]:
 
 
 def by_victim(evidence: Evidence) -> dict[str, int]:
-    return Counter(line["victim"] for line in evidence.kills)
+    return Counter(line["victim"] for line in planned(evidence))
+
+
+def planned(evidence: Evidence) -> list[Line]:
+    """The kills, without those that the end of an earlier run was."""
+    return [line for line in evidence.kills if line["number"]]
 
 
 def refusals(evidence: Evidence) -> dict[str, int]:

@@ -114,7 +114,7 @@ def _listed(counts: Mapping[str, int]) -> str:
 def _kills(evidence: Evidence) -> list[tuple[str, str, str]]:
     counts = figures.by_victim(evidence)
     rows = [(victim.value, str(counts.get(victim.value, 0)), MEANING[victim]) for victim in Victim]
-    return [*rows, ("all", str(len(evidence.kills)), "")]
+    return [*rows, ("all", str(len(figures.planned(evidence))), "")]
 
 
 def _failed(evidence: Evidence) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 
 from tests.chaos.storm.client import Submitter
+from tests.chaos.storm.deployment import Deployment
 from tests.chaos.storm.ledger import Ledgers, now_ms
-from tests.chaos.storm.parts import READY_SECONDS, Deployment, Part
+from tests.chaos.storm.part import READY_SECONDS, Part
 from tests.chaos.storm.plan import Kill, Victim, is_long, make_plan
 from tests.chaos.storm.size import Size
 from tests.chaos.storm.telling import Telling
@@ -21,6 +22,8 @@ from tests.chaos.storm.watch import Watch
 from tests.servers import wait_for
 
 TURN_SECONDS = 0.02
+INTERRUPTION = 0
+"""Number of kills that were not planned: the end of an earlier run."""
 HUNT_SECONDS = 3.0
 """How long a kill waits for a victim that is there: a long job that runs, a worker that has started."""
 TELL_SECONDS = 180.0
@@ -61,6 +64,16 @@ class Storm:
         plan = make_plan(size.seed, size.jobs, size.kills)
         self._due = deque(kill for kill in plan if kill.number not in killed)
         self._waiting_since: float | None = None
+        self._note_interruption()
+
+    def _note_interruption(self) -> None:
+        """When an earlier run was cut short, its workers were killed by that."""
+        for part in self.deployment.workers:
+            if worker_id := part.earlier_worker_id():
+                self.ledgers.kills.write(
+                    number=INTERRUPTION, at=now_ms(), victim=Victim.WORKER.value, part=part.name, pid=0,
+                    worker=worker_id,
+                )  # fmt: skip
 
     def run(self) -> None:
         """From the start of the parts until the workers are drained; then the state is quiet and complete."""

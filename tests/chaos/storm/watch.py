@@ -8,8 +8,8 @@ from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job
 from infra.webhooks.outbox import Outbox
+from tests.chaos.storm.deployment import Deployment
 from tests.chaos.storm.ledger import Ledger, now_ms
-from tests.chaos.storm.parts import Deployment
 
 LOOK_SECONDS = 0.2
 SAMPLE_SECONDS = 1.0
