@@ -14,19 +14,12 @@ from infra.storage.keys import MANIFEST
 from tests.chaos.matrix import Seen, fault
 from tests.chaos.proxy import Proxy, Way
 from tests.chaos.truth import consistent, only_results_remain, succeeded_once
-from tests.integration.cluster import Cluster, WorkerProcess, last_attempt, now_ms, outcomes
+from tests.integration.cluster import Cluster, WorkerProcess, now_ms, outcomes
 from tests.servers import StateServer, wait_for
 
 LOST_ONCE = [Outcome.LOST, Outcome.SUCCEEDED]
 SOME_SECONDS = "steps=30 sleep=0.1"
 ENDLESS = "steps=600 sleep=0.1"
-
-
-def worker_of(cluster: Cluster, job: Job) -> WorkerProcess:
-    """The worker that runs a job."""
-    ids = {info.card.id: info.card.pid for info in cluster.queue.workers()}
-    pid = ids[last_attempt(job).worker]
-    return next(worker for worker in cluster.workers if worker.pid == pid)
 
 
 def claimed_again(cluster: Cluster, job: Job, since: int, seconds: float = 20.0) -> float:
@@ -48,7 +41,7 @@ def test_a_worker_is_killed(make_cluster: Callable[..., Cluster], state: StateSe
     cluster.start_worker()
     job = cluster.wait_for_status(cluster.submit("steps=40 sleep=0.1"), Status.RUNNING)
     # When
-    victim = worker_of(cluster, job)
+    victim = cluster.worker_of(job)
     killed_at = now_ms()
     victim.kill()
     # Then
@@ -118,7 +111,7 @@ def test_a_worker_is_frozen(cluster: Cluster, seen: Seen) -> None:
     cluster.start_worker()
     cluster.start_worker()
     job = cluster.wait_for_status(cluster.submit(SOME_SECONDS), Status.RUNNING)
-    zombie = worker_of(cluster, job)
+    zombie = cluster.worker_of(job)
     # When
     frozen_at = now_ms()
     with frozen(zombie):
@@ -157,14 +150,16 @@ def test_a_host_loses_power(
     start_proxy: Callable[..., Proxy],
     seen: Seen,
 ) -> None:
-    # Given a worker that reaches its servers through proxies only, and then an idle one
-    proxies = [start_proxy(state.socket), start_proxy(own_broker.socket)]
-    victim = cluster.start_worker(redis_url=proxies[0].redis_url, broker_url=proxies[1].redis_url)
-    job = cluster.submit(SOME_SECONDS)
-    cluster.wait_until(job, lambda found: found.progress)
-    cluster.start_worker()
+    # Given two workers that reach their servers through proxies, one of which has a job
+    proxies = {}
+    for _ in range(2):
+        ways = [start_proxy(state.socket), start_proxy(own_broker.socket)]
+        worker = cluster.start_worker(redis_url=ways[0].redis_url, broker_url=ways[1].redis_url)
+        proxies[worker.pid] = ways
+    job = cluster.wait_for_status(cluster.submit(SOME_SECONDS), Status.RUNNING)
+    victim = cluster.worker_of(job)
     # When
-    for proxy in proxies:
+    for proxy in proxies[victim.pid]:
         proxy.way = Way.HUNG
     killed_at = now_ms()
     os.kill(victim.wait_for_engine(), signal.SIGKILL)

@@ -156,6 +156,12 @@ class Cluster:
         """What the queue knows of a worker."""
         return next((info for info in self.queue.workers() if info.card.pid == worker.pid), None)
 
+    def worker_of(self, job: Job) -> WorkerProcess:
+        """The worker that has a running job."""
+        ids = {info.card.id: info.card.pid for info in self.queue.workers()}
+        pid = ids[last_attempt(job).worker]
+        return next(worker for worker in self.workers if worker.pid == pid)
+
     def submit(
         self, prompt: str, model: str = "test/fake", *, inputs: dict[str, Any] | None = None, **fields: Any
     ) -> Job:

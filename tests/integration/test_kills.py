@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.jobs.record import Job, Outcome, Status
-from tests.integration.cluster import Cluster, WorkerProcess, last_attempt, now_ms, outcomes, running_cluster
+from infra.jobs.record import Outcome, Status
+from tests.integration.cluster import Cluster, last_attempt, now_ms, outcomes, running_cluster
 from tests.servers import StateServer, wait_for
 
 LONG = "steps=300 sleep=0.1"
@@ -24,13 +24,6 @@ def short_leases(tmp_path: Path, state: StateServer, own_broker: StateServer) ->
     """A cluster in which a lost worker is missed after two seconds."""
     with running_cluster(tmp_path, state, own_broker, lease_seconds=2.0, beat_seconds=0.25) as cluster:
         yield cluster
-
-
-def worker_of(cluster: Cluster, job: Job) -> WorkerProcess:
-    """The worker that has a running job."""
-    ids = {info.card.id: info.card.pid for info in cluster.queue.workers()}
-    pid = ids[last_attempt(job).worker]
-    return next(worker for worker in cluster.workers if worker.pid == pid)
 
 
 def is_gone(pid: int) -> bool:
@@ -68,7 +61,7 @@ def test_a_killed_worker_costs_twenty_seconds_when_another_is_idle(cluster: Clus
     cluster.start_worker()
     cluster.start_worker()
     job = cluster.wait_for_status(cluster.submit("steps=40 sleep=0.1"), Status.RUNNING)
-    victim = worker_of(cluster, job)
+    victim = cluster.worker_of(job)
     engine = victim.wait_for_engine()
     # When
     killed_at = now_ms()
@@ -92,7 +85,7 @@ def test_a_worker_that_was_frozen_is_fenced(short_leases: Cluster) -> None:
     cluster.start_worker()
     cluster.start_worker()
     job = cluster.wait_for_status(cluster.submit("steps=40 sleep=0.1"), Status.RUNNING)
-    zombie = worker_of(cluster, job)
+    zombie = cluster.worker_of(job)
     # When it is frozen until another one has its job, and then thawed
     os.kill(zombie.pid, signal.SIGSTOP)
     job = cluster.wait_until(job, lambda found: len(found.attempts) == 2)
