@@ -38,6 +38,7 @@ class Dispatcher:
         self._sender = sender
         self._interval = interval
         self._stopped = threading.Event()
+        self._landed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._flying: set[threading.Thread] = set()
         self._failing = False
@@ -48,6 +49,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Take nothing more, and wait a little for what is in flight."""
         self._stopped.set()
+        self._landed.set()
         if self._thread.is_alive():
             self._thread.join()
         deadline = time.monotonic() + STOP_SECONDS
@@ -56,8 +58,9 @@ class Dispatcher:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            self._landed.clear()
             if not self._look_or_log():
-                self._stopped.wait(self._interval)
+                self._landed.wait(self._interval)
 
     def _look_or_log(self) -> bool:
         """What nobody foresaw must not end the thread: the process would go on, and tell nobody any more."""
@@ -107,6 +110,7 @@ class Dispatcher:
             tell(message, outcome, disabled)
         finally:
             self._flying.discard(threading.current_thread())
+            self._landed.set()  # there is room for another, maybe in a lane that was full
 
     def _attempt(self, message: Message) -> Outcome:
         """Send it. What nobody foresaw is logged and counts as a failed attempt: else it would come at once
