@@ -11,7 +11,7 @@ from infra.jobs.operator import Operator, What
 from infra.jobs.record import SCHEMA, Job, Outcome, Status
 from infra.jobs.scripts import PREFIX
 from tests.chaos.matrix import Seen, fault
-from tests.integration.api.support import Json, submitted, text_to_image
+from tests.integration.api.support import Json, png, submitted, text_to_image
 from tests.integration.cluster import outcomes
 from tests.rolling.conftest import Deployment, Receiver
 from tests.servers import wait_for
@@ -32,6 +32,18 @@ def check_result(client: httpx.Client, job: Job) -> None:
     for artifact in job.artifacts:
         data = client.get(f"/v1/jobs/{job.id}/artifacts/{artifact.name}").content
         assert sha256(data).hexdigest() == artifact.sha256
+
+
+def one_of_each(client: httpx.Client) -> list[Json]:
+    """Jobs of every kind and every sort of input, accepted by this API."""
+    upload = client.post("/v1/uploads", content=png(), headers={"Content-Type": "image/png"}).json()
+    picture = submitted(client, text_to_image("steps=2"))
+    variants = [
+        submitted(client, text_to_image("steps=1", image=image) | {"kind": "image-to-image"})
+        for image in ({"upload": upload["id"]}, {"job": picture["id"]})
+    ]
+    text = {"kind": "text", "model": "test/fake-text", "inputs": {"prompt": "steps=2"}}
+    return [picture, *variants, submitted(client, text)]
 
 
 READABLE = ("/readyz", "/metrics", "/v1/models", "/v1/kinds", "/v1/queues", "/v1/workers", "/v1/jobs")
@@ -57,7 +69,7 @@ def test_two_releases_work_side_by_side(deployment: Deployment, seen: Seen) -> N
     new_api = deployment.start_api(deployment.new)
     with old_api.client() as old, new_api.client() as new:
         # When an old worker does jobs of both APIs
-        by_both = [submitted(client, text_to_image("steps=2")) for client in (old, new) for _ in range(2)]
+        by_both = [job for client in (old, new) for job in one_of_each(client)]
         for job in ended(deployment, by_both):
             check_result(new, job)
             check_result(old, job)
@@ -75,7 +87,7 @@ def test_two_releases_work_side_by_side(deployment: Deployment, seen: Seen) -> N
         assert info is not None
         (interrupted,) = (job for job in running if job.attempts[-1].worker == info.card.id)
         old_worker.terminate()
-        more = [submitted(client, text_to_image("steps=2")) for client in (new, old, new, old)]
+        more = [job for client in (new, old) for job in one_of_each(client)]
         assert old_worker.wait() == 0
 
         # Then both APIs know a request by its key, whichever had it first
