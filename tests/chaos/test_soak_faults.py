@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.matrix import Seen, fault
 from tests.chaos.soak.memory import MIB, Growth, growths, theil_sen
 from tests.chaos.soak.soak import Soak
 from tests.chaos.storm.ledger import Line
@@ -44,8 +45,14 @@ def test_one_peak_does_not_move_the_slope() -> None:
     assert theil_sen(points) == 0
 
 
+@fault(
+    36,
+    "Faults of all sorts come and go under a steady load, for a minute: kills, freezes, cuts, hangs, lost"
+    " replies, an emptied broker, a skewed clock",
+    "no job lost or done twice, counters exact; `make soak` runs for as long as one likes, and judges memory",
+)
 @pytest.mark.slow
-def test_a_short_soak_loses_nothing(tmp_path: Path) -> None:
+def test_a_short_soak_loses_nothing(tmp_path: Path, seen: Seen) -> None:
     soak = Soak(tmp_path, minutes=1, seed=3, per_second=2, tell=print)
     try:
         soaked = soak.run()
@@ -56,3 +63,5 @@ def test_a_short_soak_loses_nothing(tmp_path: Path) -> None:
     assert not problems
     assert soaked.tally.accepted > 30
     assert soaked.faults
+    tally, faults = soaked.tally, len(soaked.faults)
+    seen(f"{tally.accepted} jobs under {faults} faults: {tally.by_status}, counters exact")
