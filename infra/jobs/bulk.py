@@ -6,7 +6,7 @@ again until there is none. What was done stays done, so a call that is repeated 
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -26,6 +26,9 @@ CAN_BE_RETRIED = (Status.FAILED, Status.CANCELLED)
 
 CHUNK = 100
 """Jobs that are looked at in one round trip."""
+
+HEADS = 10
+"""Jobs that are fetched of each owner at first: a page needs few of any, when there are many owners."""
 
 SECONDS = 1.0
 """How long one call goes on. The API answers every call within three seconds."""
@@ -84,10 +87,10 @@ class Bulk:
         ends = time.monotonic() + self._seconds
         count, refused, limited = 0, None, set[str]()
         for owner, entries in self._oldest_first("jobs", owners, cursor):
-            for entry, job in zip(entries, self._records(entries), strict=True):
-                if job and owner not in limited and _is_to_retry(job, filters):
+            for entry, record in zip(entries, self._records(entries), strict=True):
+                if owner not in limited and _matches(record, filters) and _can_be_retried(record):
                     try:
-                        count += self._retry_once(job, repeat or self._repeat)
+                        count += self._retry_once(read_job(record), repeat or self._repeat)
                     except OwnerLimit as error:
                         limited.add(owner)
                         refused = error
@@ -110,11 +113,11 @@ class Bulk:
         last = scanned = 0
         newest = self._newest_first(owners, before)
         while entries := list(islice(newest, CHUNK)):
-            for (sequence, _), job in zip(entries, self._records(entries), strict=True):
+            for (sequence, _), record in zip(entries, self._records(entries), strict=True):
                 if len(found) == limit:
                     return Page(tuple(found), str(last))
-                if job and _matches(job, filters):
-                    found.append(job)
+                if _matches(record, filters):
+                    found.append(read_job(record))
                 last = sequence
             scanned += len(entries)
             if scanned >= SCANNED_MOST:
@@ -149,7 +152,7 @@ class Bulk:
         return _entries(self._state.zrangebyscore(key, low, "+inf", start=0, num=CHUNK, withscores=True))
 
     def _newest_first(self, owners: Sequence[str], before: int | None) -> Iterator[Entry]:
-        lines = [self._newest_of(owner, before, first) for owner, first in self._heads(owners, before)]
+        lines = [self._newest_of(owner, first) for owner, first in self._heads(owners, before)]
         return heapq.merge(*lines, reverse=True)
 
     @translate()
@@ -157,15 +160,13 @@ class Bulk:
         """The newest few of every owner, in one round trip."""
         pipe = self._state.pipeline(transaction=False)
         for owner in owners:
-            pipe.zrevrangebyscore(_jobs(owner), _below(before), "-inf", start=0, num=CHUNK, withscores=True)
+            pipe.zrevrangebyscore(_jobs(owner), _below(before), "-inf", start=0, num=HEADS, withscores=True)
         return [(owner, _entries(rows)) for owner, rows in zip(owners, pipe.execute(), strict=True)]
 
-    def _newest_of(self, owner: str, before: int | None, entries: list[Entry]) -> Iterator[Entry]:
+    def _newest_of(self, owner: str, entries: list[Entry]) -> Iterator[Entry]:
         while entries:
             yield from entries
-            if len(entries) < CHUNK:
-                return
-            entries = self._next_of(owner, entries[-1][0])
+            entries = self._next_of(owner, entries[-1][0]) if len(entries) >= HEADS else []
 
     @translate()
     def _next_of(self, owner: str, before: int) -> list[Entry]:
@@ -175,15 +176,12 @@ class Bulk:
         return _entries(rows)
 
     @translate()
-    def _records(self, entries: Sequence[Entry]) -> list[Job | None]:
-        """Their records; None for one that has left the state server, or was deleted."""
+    def _records(self, entries: Sequence[Entry]) -> list[dict[str, str]]:
+        """Their records; empty for one that has left the state server."""
         pipe = self._state.pipeline(transaction=False)
         for _, job_id in entries:
             pipe.hgetall(f"{PREFIX}j:{job_id}")
-        return [
-            read_job(record) if record and not record.get("delete_requested_at") else None
-            for record in pipe.execute()
-        ]
+        return cast(list[dict[str, str]], pipe.execute())
 
 
 def _jobs(owner: str) -> str:
@@ -198,12 +196,15 @@ def _entries(rows: object) -> list[Entry]:
     return [(int(score), job_id) for job_id, score in cast(Iterable[tuple[str, float]], rows)]
 
 
-def _is_to_retry(job: Job, filters: Filters) -> bool:
-    return job.status in CAN_BE_RETRIED and not job.retried_as and _matches(job, filters)
+def _can_be_retried(record: Mapping[str, str]) -> bool:
+    return record["status"] in CAN_BE_RETRIED and not record.get("retried_as")
 
 
-def _matches(job: Job, filters: Filters) -> bool:
-    return all(getattr(job, name) == value for name, value in filters.as_arguments().items())
+def _matches(record: Mapping[str, str], filters: Filters) -> bool:
+    """Whether there is a record that is meant; reading all of it costs more than this."""
+    if not record or record.get("delete_requested_at"):
+        return False
+    return all(record[name] == value for name, value in filters.as_arguments().items())
 
 
 def _repetition_of(job_id: str) -> str:
