@@ -130,6 +130,7 @@ def _same(api: ApiServer) -> dict[str, Any]:
     "A receiver answers 429 with `Retry-After: 7200`",
     "no attempt before that time, then delivered",
 )
+@pytest.mark.slow
 def test_a_receiver_asks_for_patience(office: Office, receiver: Receiver, seen: Seen) -> None:
     receiver.answer = always(429, **{"Retry-After": "7200"})
     with receiver.serving():
@@ -151,6 +152,7 @@ def test_a_receiver_asks_for_patience(office: Office, receiver: Receiver, seen: 
     "A receiver answers 410",
     "the message fails, the endpoint is disabled, and submissions to it are refused",
 )
+@pytest.mark.slow
 def test_a_receiver_is_gone(office: Office, receiver: Receiver, seen: Seen) -> None:
     receiver.answer = always(410)
     with receiver.serving():
@@ -169,6 +171,7 @@ def test_a_receiver_is_gone(office: Office, receiver: Receiver, seen: Seen) -> N
     "A receiver answers with a redirect to an address inside",
     "not followed; the attempt has failed and is repeated by the schedule",
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 307])
 def test_a_receiver_redirects(status: int, office: Office, receiver: Receiver, seen: Seen) -> None:
     with Receiver().serving() as inside, receiver.serving():
