@@ -45,6 +45,7 @@ WORDS = {
     "message": "webhook messages",
     "upload": "uploads",
     "idempotency": "idempotency keys",
+    "copied": "keys, endpoints and other settings",
 }
 
 

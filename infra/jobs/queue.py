@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, cast
 
 import redis
@@ -179,15 +179,7 @@ class JobQueue:
     def retry(self, job_id: str, owner: str, new_id: str | None = None) -> Job:
         """Enqueue the same request again, as a new job (id `new_id`) with `retry_of`."""
         old = self.get(job_id, owner)
-        waits_for = [other for other in old.waits_for if not self._has_succeeded(other, owner)]
-        new = replace(again(old, new_id or new_job_id()), waits_for=waits_for)
-        return self.enqueue([new]).jobs[0]
-
-    def _has_succeeded(self, job_id: str, owner: str) -> bool:
-        try:
-            return self.get(job_id, owner).status is Status.SUCCEEDED
-        except JobNotFound:
-            return False
+        return self.enqueue([again(old, new_id or new_job_id())]).jobs[0]
 
     def delete(self, job_id: str, owner: str) -> Job | None:
         """Hide the job from its owner for good.

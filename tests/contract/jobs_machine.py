@@ -3,15 +3,18 @@
 Before each call the machine predicts the answer from the record; after each it checks all that is stored.
 """
 
+import contextlib
 import math
 from collections import Counter
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import pytest
 import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from infra.archive import Archive
 from infra.errors import JobNotFound, OwnerLimit, WorkerPaused
 from infra.jobs.answers import Beat, Committed, Filters, Limits, Requeued, WorkerCard
 from infra.jobs.bulk import Bulk
@@ -28,6 +31,7 @@ from infra.jobs.record import (
     Status,
 )
 from infra.jobs.scripts import PREFIX
+from infra.jobs.survey import server_time
 from tests.contract.jobs_snapshot import Snapshot, check
 
 LIMITS = Limits(lease_seconds=10.0, max_queued_per_owner=12, max_crashes=2, max_losses=2)
@@ -68,11 +72,12 @@ wishes = st.fixed_dictionaries(
 
 
 class JobsMachine(RuleBasedStateMachine):
-    """Give it a client of an empty server in `state`."""
+    """Give it a client of an empty server in `state`, and an empty `archive`."""
 
     state: ClassVar[redis.Redis]
     steps: ClassVar[Counter[str]] = Counter()
     """How often each rule was taken, in all runs."""
+    archive: ClassVar[Archive]
 
     @initialize(max_running=st.sampled_from([0, 1, 2]))
     def begin(self, max_running: int) -> None:
@@ -82,7 +87,10 @@ class JobsMachine(RuleBasedStateMachine):
         self.now = Snapshot({})  # as of the end of the last step
         self.woken: set[str] = set()  # rung for, and not yet back with a claim
         self.queue = JobQueue(
-            self.state, limits=replace(LIMITS, max_running_per_owner=max_running), ring=self._hear_ring
+            self.state,
+            limits=replace(LIMITS, max_running_per_owner=max_running),
+            ring=self._hear_ring,
+            archive=self.archive,
         )
         self.operator = Operator(self.state, limits=LIMITS, ring=self._hear_ring)
         self.held: dict[str, str] = {}  # attempt → job, of workers that believe in it; some wrongly
@@ -111,7 +119,7 @@ class JobsMachine(RuleBasedStateMachine):
     def _new_id(self, kind: str) -> str:
         """Counted, so that a walk can be repeated."""
         self.ids += 1
-        return f"{kind}_{self.ids:06d}"
+        return f"{kind}_{self.ids:024d}"
 
     def _step(self, name: str) -> None:
         self.steps[name] += 1
@@ -404,13 +412,17 @@ class JobsMachine(RuleBasedStateMachine):
 
     # Time and trouble
 
-    @rule(action=st.sampled_from(["jump", "leave", "collect", "cancel_many", "end_untold"]), pick=picks)
+    @rule(
+        action=st.sampled_from(["jump", "leave", "collect", "archive", "cancel_many", "end_untold"]),
+        pick=picks,
+    )
     def disturb(self, action: str, pick: int) -> None:
         self._step(action)
         acts = {
             "jump": self._jump,
             "leave": self._leave,
             "collect": self._collect,
+            "archive": self._archive,
             "cancel_many": self._cancel_many,
             "end_untold": self._end_untold,
         }
@@ -442,9 +454,33 @@ class JobsMachine(RuleBasedStateMachine):
         self.state.delete(f"{PREFIX}outbox:{message_id}")
         self.state.sadd(f"{PREFIX}hooked", job_id)
 
+    def _archive(self, pick: int) -> None:
+        """Final records move, and their jobs are what they were; one of them is deleted now and then."""
+        moved = self.queue.archive(0.0)
+        left = Snapshot.take(self.state).jobs
+        gone = [job for job in self.now.jobs.values() if job.id not in left]
+        assert len(gone) == moved
+        now = server_time(self.state)
+        for job in gone:
+            assert job.status.final
+            assert not job.delete_requested_at
+            if job.expires_at is not None and job.expires_at > now + 1000:
+                assert self.queue.get(job.id, job.owner) == job
+                assert job in self.queue.list(job.owner, status=job.status, limit=100).jobs
+        if gone and pick % 3 == 0:
+            self._delete_archived(gone[pick % len(gone)])
+
+    def _delete_archived(self, job: Job) -> None:
+        with contextlib.suppress(JobNotFound):  # its life may be over
+            assert self.queue.delete(job.id, job.owner) == job
+        with pytest.raises(JobNotFound):
+            self.queue.get(job.id, job.owner)
+
     def _collect(self, pick: int) -> None:
         for job in self.queue.expired():
-            assert self.now.jobs[job.id].status.final
+            assert job.archived or self.now.jobs[job.id].status.final
+            if job.archived:
+                self.archive.delete(job.owner, job.id)
             assert self.queue.forget(job.id)
             assert not self.state.exists(f"{PREFIX}j:{job.id}", f"{PREFIX}ev:{job.id}")
 

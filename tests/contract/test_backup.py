@@ -366,6 +366,7 @@ def test_whatever_has_happened_can_be_restored(
     file = tmp_path / "backup"
 
     class Machine(JobsMachine):
+        archive = Archive(FolderStorage(tmp_path / "artifacts"))
         state = server.client()
         steps: ClassVar[Counter[str]] = Counter()
 
@@ -386,6 +387,7 @@ def test_whatever_has_happened_can_be_restored(
 def same_jobs(before: Snapshot, after: Snapshot) -> None:
     check(after, streams=False)
     assert set(after.jobs) == set(before.jobs)
+    assert set(after.counters("archived")) == set(before.counters("archived"))
     for job in before.jobs.values():
         restored = after.jobs[job.id]
         if job.status.final:

@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from infra.archive import Archive
+from infra.storage.folder import FolderStorage
 from tests.contract.jobs_machine import JobsMachine
 from tests.servers import FORGETFUL, StateServer, redis_program, valkey_program
 
 STEPS = 2000
 RULES = (
     *("enqueue", "claim", "commit", "requeue", "cancel", "delete", "retry", "beat"),
-    *("wait", "lose", "jump", "leave", "collect", "pause", "raise", "end_untold"),
+    *("wait", "lose", "jump", "leave", "collect", "archive", "pause", "raise", "end_untold"),
 )
 WALK = settings(
     max_examples=36,
@@ -32,11 +35,13 @@ def test_no_walk_breaks_the_queue(
     program: Callable[[], str],
     start_server: Callable[..., StateServer],
     capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     # Given an empty server (without an append-only file: the walk is about rules, not disks)
     server = start_server(program(), options=FORGETFUL)
 
     class Machine(JobsMachine):
+        archive = Archive(FolderStorage(tmp_path / "artifacts"))
         state = server.client()
         steps: ClassVar[Counter[str]] = Counter()
 

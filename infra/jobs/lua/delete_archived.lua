@@ -3,7 +3,6 @@
 
 local job = archived_job(A.job_id)
 if not job or job.owner ~= A.owner then return answer('missing') end
-job.id = A.job_id
 note_archived(job, true)
 drop_message(message_id(job.id))
 redis.call('ZREM', P .. 'jobs:' .. job.owner, job.id)

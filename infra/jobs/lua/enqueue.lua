@@ -27,7 +27,7 @@ local function refusal()
   local given = {}
   for _, job in ipairs(A.jobs) do
     for _, id in ipairs(job.waits_for) do
-      local other = load_job(id)
+      local other = load_job(id) or archived_job(id)
       local visible = other and other.owner == A.owner and other.delete_requested_at == ''
       if not given[id] and not visible then return answer('missing', id) end
     end

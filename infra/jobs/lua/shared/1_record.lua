@@ -54,11 +54,14 @@ local function record(id)
   return redis.call('HGETALL', job_key(id))
 end
 
--- What is known here of a job whose record was moved to the storage: owner, status, kind, model, and deleted if it
--- was; nil when it was not moved.
+-- What is known here of a job whose record was moved to the storage, with fields as of load_job; nil when it was not
+-- moved.
 local function archived_job(id)
   local text = redis.call('HGET', P .. 'archived', id)
-  return text and cjson.decode(text) or nil
+  if not text then return nil end
+  local job = cjson.decode(text)
+  job.id, job.place, job.delete_requested_at = id, '', job.deleted and '1' or ''
+  return job
 end
 
 local function note_archived(job, deleted)

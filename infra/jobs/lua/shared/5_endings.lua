@@ -56,7 +56,7 @@ end
 local function dependencies(job, waits_for)
   local open, ended = 0, nil
   for _, id in ipairs(waits_for) do
-    local other = load_job(id)
+    local other = load_job(id) or archived_job(id)
     if other and other.place ~= '' then
       open = open + redis.call('SADD', dependants_key(id), job.id)
     elseif other and other.status ~= 'succeeded' then
