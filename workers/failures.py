@@ -28,6 +28,10 @@ NOTHING_TO_TELL = Failure(Outcome.LOST)
 """The attempt is over for the queue, or the queue cannot be reached: then the lease ends it."""
 
 
+REFUSALS_MOST = 3
+"""Times that one worker gives a job back because the storage refuses; from then on it counts as a failure."""
+
+
 def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
     """The failure to note. What is unexpected is a bug of ours: logged, and retryable."""
     match error:
@@ -41,9 +45,10 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
             failure = Failure(Outcome.CRASHED, _job_error(EngineSilent(str(error))))
         case PipelineError() | WorkerError():
             failure = told_failure(_job_error(error))
-        case StorageRefused():  # no fault of the job, and none that another try would mend
+        case StorageRefused():
             log.error("The storage refuses", action="storage.refused", error=str(error))
-            failure = Failure(Outcome.RELEASED, _job_error(StorageRefuses()))
+            outcome = Outcome.FAILED if _refused_often(attempt) else Outcome.RELEASED
+            failure = Failure(outcome, _job_error(StorageRefuses()))
         case StorageUnavailable():
             failure = Failure(Outcome.FAILED, _job_error(StorageFailed()))
         case StateUnavailable():
@@ -60,6 +65,17 @@ def told_failure(error: JobError) -> Failure:
     """
     unavailable = error.type == ModelUnavailable.type
     return Failure(Outcome.RELEASED if unavailable else Outcome.FAILED, error)
+
+
+def _refused_often(attempt: LiveAttempt) -> bool:
+    """Whether the storage, which this worker has found well in between, has something against this job."""
+    worker = attempt.job.attempts[-1].worker
+    refused = [
+        each
+        for each in attempt.job.attempts
+        if each.worker == worker and each.error and each.error.type == StorageRefuses.type
+    ]
+    return len(refused) >= REFUSALS_MOST
 
 
 def _job_error(error: PipelineError | WorkerError) -> JobError:

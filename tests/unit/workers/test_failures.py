@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StateUnavailable, StorageRefused, StorageUnavailable
-from infra.jobs.record import Outcome
+from infra.jobs.record import Attempt, JobError, Outcome
 from pipelines.errors import ModelUnavailable
 from tests.unit.workers.jobs import a_job
 from workers.attempt import Interrupted, LiveAttempt, Stop
@@ -56,3 +56,18 @@ def test_an_engine_that_ends_while_it_is_stopped_is_no_crash(attempt: LiveAttemp
 
 def test_when_the_queue_is_away_there_is_nothing_to_tell(attempt: LiveAttempt) -> None:
     assert failure_of(StateUnavailable(), attempt).outcome is Outcome.LOST
+
+
+def test_a_job_that_the_storage_refuses_again_and_again_fails(tmp_path: Path) -> None:
+    def met(worker: str, times: int) -> LiveAttempt:
+        refused = JobError("storage_refused", "It refuses.", retryable=True)
+        attempts = [
+            Attempt(f"{number:032}", number, worker, "cpu", 1000, 2000, Outcome.RELEASED, refused)
+            for number in range(1, times + 1)
+        ]
+        present = Attempt("a" * 32, times + 1, "worker_1", "cpu", 3000)
+        return LiveAttempt(a_job(attempts=(*attempts, present)), "a" * 32, tmp_path, Drain(60))
+
+    assert failure_of(StorageRefused(), met("worker_1", 2)).outcome is Outcome.RELEASED
+    assert failure_of(StorageRefused(), met("worker_1", 3)).outcome is Outcome.FAILED
+    assert failure_of(StorageRefused(), met("another", 50)).outcome is Outcome.RELEASED
