@@ -3,18 +3,23 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import redis
 from redis.backoff import ConstantBackoff
 from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
+from infra import sentinel
 from infra.errors import BadSetting, NotDurable, ServerTooOld, StateUnavailable
 from infra.metrics import STATE_FAILURES
 
-Durability = Literal["always", "waitaof", "fast"]
-"""How a write becomes durable: by itself (`always`), by a WAITAOF after it, or nobody asks (`fast`)."""
+Durability = Literal["always", "waitaof", "replicated", "fast"]
+"""How a write becomes durable: by itself (`always`), by a WAITAOF after it, by one that a replica answers too
+(`replicated`), or nobody asks (`fast`)."""
+
+CONFIRMED: tuple[Durability, ...] = ("waitaof", "replicated")
+"""With these a write is durable only when WAITAOF says so."""
 
 OLDEST_SERVER = (6, 2)
 SCHEMES = ("redis://", "rediss://", "unix://")
@@ -41,25 +46,31 @@ def connect(
     redis-py's own defaults (10 retries of 5 s) are far longer than the 3 s in which the API answers 503. A
     retried command may run twice, so every script must be idempotent. `decode` gives str instead of bytes;
     `name` is shown by CLIENT LIST. Threads and greenlets share at most `max_connections`; one more waits for
-    `wait` seconds, half a timeout by default.
+    `wait` seconds, half a timeout by default. Behind Sentinel the time to ask the sentinels comes on top.
     """
+    options = {
+        "max_connections": max_connections,
+        "timeout": timeout / 2 if wait is None else wait,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout / 2,  # redis-py tries this twice within one retry of a command
+        "retry": Retry(ConstantBackoff(RETRY_PAUSE), retries),
+        "decode_responses": decode,
+        "client_name": name,
+        "protocol": 2,
+    }
+    return redis.Redis(connection_pool=_pool(url, options))
+
+
+def _pool(url: str, options: dict[str, Any]) -> redis.BlockingConnectionPool:
+    if url.startswith(sentinel.SCHEME):
+        return sentinel.SentinelPool(sentinel.parse(url), **options)
     if not url.startswith(SCHEMES):
-        raise BadSetting(f"The URL of a state server or broker starts with one of {', '.join(SCHEMES)}.")
+        names = ", ".join((*SCHEMES, sentinel.SCHEME))
+        raise BadSetting(f"The URL of a state server or broker starts with one of {names}.")
     try:
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=max_connections,
-            timeout=timeout / 2 if wait is None else wait,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout / 2,  # redis-py tries this twice within one retry of a command
-            retry=Retry(ConstantBackoff(RETRY_PAUSE), retries),
-            decode_responses=decode,
-            client_name=name,
-            protocol=2,
-        )
+        return redis.BlockingConnectionPool.from_url(url, **options)
     except ValueError as error:
         raise BadSetting(f"The URL of a state server or broker cannot be read: {error}.") from None
-    return redis.Redis(connection_pool=pool)
 
 
 @contextmanager
@@ -91,7 +102,9 @@ def check_server(client: redis.Redis) -> str:
 
 
 @translate()
-def check_durable(client: redis.Redis, durability: Literal["safe", "fast"] = "safe") -> Durability:
+def check_durable(
+    client: redis.Redis, durability: Literal["safe", "replicated", "fast"] = "safe"
+) -> Durability:
     """How writes on this server become durable; NotDurable when they do not and `safe` is asked for.
     StateUnavailable while the server is loading its data.
 
@@ -108,6 +121,8 @@ def check_durable(client: redis.Redis, durability: Literal["safe", "fast"] = "sa
             "The state server's append-only file is off, so a crash would lose accepted jobs. Set"
             " `appendonly yes` and `appendfsync always` on it, or ATELIER_DURABILITY=fast to accept the loss."
         )
+    if durability == "replicated":
+        return _check_replicated(client)
     if _fsyncs_every_write(client):
         return "always"
     if _has_waitaof(client):
@@ -117,6 +132,16 @@ def check_durable(client: redis.Redis, durability: Literal["safe", "fast"] = "sa
         " and is too old for WAITAOF. Set these on it, or ATELIER_DURABILITY=fast to accept the loss of a"
         " second."
     )
+
+
+def _check_replicated(client: redis.Redis) -> Durability:
+    """A replica that is away now is waited for at each write, so only what can never work is refused."""
+    if not _has_waitaof(client):
+        raise NotDurable(
+            "The state server is too old for WAITAOF (Redis 7.2), by which it would tell that a replica has"
+            " written something down. ATELIER_DURABILITY=safe does without."
+        )
+    return "replicated"
 
 
 def _refuse_eviction(client: redis.Redis) -> None:

@@ -32,7 +32,8 @@ class Settings(BaseModel):
     redis_url: str = Field(
         "",
         repr=False,
-        description="State server: `redis://`, `rediss://` or `unix://`. Empty: the embedded one.",
+        description="State server: `redis://`, `rediss://`, `unix://`, or"
+        " `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE`. Empty: the embedded one.",
     )
     broker_url: str = Field(
         "",
@@ -51,10 +52,11 @@ class Settings(BaseModel):
         description="Where clients reach the S3 server themselves. When set, artifact requests are answered"
         " with a redirect to a signed URL there. Empty: the API sends the bytes.",
     )
-    durability: Literal["safe", "fast"] = Field(
+    durability: Literal["safe", "replicated", "fast"] = Field(
         "safe",
         description="`safe`: a job is on the state server's disk before it is accepted; a server that cannot"
-        " do that is refused. `fast`: a crash of the state server may lose the last second of accepted jobs.",
+        " do that is refused. `replicated`: and on the disk of one replica, so that a failover to it loses"
+        " nothing. `fast`: a crash of the state server may lose the last second of accepted jobs.",
     )
     catalog: str = Field(
         "",
@@ -239,6 +241,12 @@ class Settings(BaseModel):
             raise ValueError(
                 "lease_seconds must be at least twice beat_seconds, or one late beat loses the job"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _doorbells_need_one_address(self) -> Self:
+        if self.redis_url.startswith("redis+sentinel:") and not self.broker_url:
+            raise ValueError("with a state server behind Sentinel, broker_url must name a server of its own")
         return self
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, cast
 import redis
 from redis.exceptions import NoScriptError
 
-from infra.connections import Durability, translate
+from infra.connections import CONFIRMED, Durability, translate
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits
 from infra.jobs.codec import dump, dump_error
@@ -68,7 +68,8 @@ class Scripts:
     def __init__(self, state: redis.Redis, limits: Limits, durability: Durability) -> None:
         self._state = state
         self._config = dump(_config(limits))
-        self._confirms = durability == "waitaof"
+        self._confirms = durability in CONFIRMED
+        self._replicas = int(durability == "replicated")
         self._knows_flags: bool | None = None  # not asked yet
 
     @translate()
@@ -92,12 +93,12 @@ class Scripts:
             pipe.evalsha(*self._call(name, arguments))
             pipe.set(PREFIX + "confirm", 1)
             for _ in range(CONFIRM_TRIES):
-                pipe.waitaof(1, 0, CONFIRM_MS)
+                pipe.waitaof(1, self._replicas, CONFIRM_MS)
             answer, _, *confirmations = pipe.execute(raise_on_error=False)
             if isinstance(answer, redis.RedisError):
                 raise answer
-            if not any(_is_confirmed(confirmation) for confirmation in confirmations):
-                raise StateUnavailable("The state server did not confirm in time that this is on its disk.")
+            if not any(self._is_confirmed(confirmation) for confirmation in confirmations):
+                raise StateUnavailable("The state server did not confirm in time that this is on disk.")
             return [answer]
 
         return self._reloading(name, confirmed)[0]
@@ -135,10 +136,12 @@ class Scripts:
             self._state.script_load(source(name, self._flags()))
             return cast(list[Answer], run())
 
-
-def _is_confirmed(confirmation: list[int] | redis.RedisError) -> bool:
-    """An error here is the answer of a server whose append-only file was turned off."""
-    return not isinstance(confirmation, redis.RedisError) and confirmation[0] > 0
+    def _is_confirmed(self, confirmation: list[int] | redis.RedisError) -> bool:
+        """An error here is the answer of a server whose append-only file was turned off."""
+        if isinstance(confirmation, redis.RedisError):
+            return False
+        local, replicas = confirmation
+        return local > 0 and replicas >= self._replicas
 
 
 def _config(limits: Limits) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import cast
 
 import redis
 
-from infra.connections import Durability, translate
+from infra.connections import CONFIRMED, Durability, translate
 from infra.errors import InfraError
 from infra.jobs import survey
 from infra.jobs.answers import Limits
@@ -53,7 +53,7 @@ class Outbox:
     def __init__(self, state: redis.Redis, durability: Durability = "always") -> None:
         self._state = state
         self._scripts = Scripts(state, Limits(), durability)
-        self._confirms = durability == "waitaof"
+        self._confirms = durability in CONFIRMED
 
     def take(self, most: int) -> list[Message]:
         """At most so many due messages, for the caller to send and `settle` within FLIGHT_SECONDS."""
