@@ -25,11 +25,15 @@ says otherwise a lost worker is missed after 3 s, not after the default of 15 s,
 """
 
 
+def fault_files() -> list[str]:
+    """Every test file that holds faults, from the repository's root."""
+    return [*(str(path.relative_to(ROOT)) for path in sorted(HERE.glob("test_*_faults.py"))), *ELSEWHERE]
+
+
 def main(words: list[str]) -> int:
     """The exit status: that of pytest, or 1 when a fault is missing."""
     matrix = Matrix()
-    files = [str(path.relative_to(ROOT)) for path in sorted(HERE.glob("test_*_faults.py"))]
-    tests = [*files, *ELSEWHERE, "tests/chaos/test_crash_points.py"]
+    tests = [*fault_files(), "tests/chaos/test_crash_points.py", "-m", "fault or walk"]
     status = pytest.main(["-n", TESTERS, "--dist", "load", "-q", *tests, *words], plugins=[matrix])
     if status or words:  # a part of the faults is no matrix
         return int(status)

@@ -23,6 +23,8 @@ from tests.integration.cluster import FAKE_FAMILY, Cluster, WorkerProcess, outco
 from tests.receiver import Receiver
 from tests.servers import StateServer, wait_for
 
+pytestmark = pytest.mark.walk
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "infra", "workers")
 KEY = {"Idempotency-Key": "one"}
