@@ -103,8 +103,9 @@ def trouble_of(cluster: Cluster, worker: WorkerProcess) -> str:
 
 @fault(
     20,
-    "The storage refuses for good: the bucket is gone, the credentials have no rights, the folder is not mounted",
-    "the job is given back at once and uncounted; the worker says why and takes none until the storage is mended",
+    "The storage refuses for good: the bucket is gone, the credentials have no rights, the folder is not"
+    " mounted",
+    "the job is given back at once and uncounted; the worker says why and takes none until that is mended",
 )
 def test_a_storage_that_refuses_stops_the_worker_and_fails_no_job(
     refusal: Refusal, make_cluster: Callable[..., Cluster], state: StateServer, seen: Seen
