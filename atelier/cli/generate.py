@@ -1,5 +1,6 @@
 """`image`, `text`, `submit`: queue a job, follow it, fetch what it made."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from atelier.cli.common import JsonFlag, client_of, finish, output_of
 from atelier.cli.exits import Exit, exit_for_status
 from atelier.cli.flags import takes_inputs
 from atelier.cli.follow import Interrupted, follow, leave_running, wants_cancel
+from atelier.cli.harmless import harmless
 from atelier.cli.output import Output
 from atelier.errors import InvalidInputs
 from atelier.records import Job, Priority
@@ -191,7 +193,7 @@ def _print_parts(client: "Client", job: Job, output: Output) -> None:
     for part in client.text(job.id):
         if part.restarted:
             output.note("\n[another attempt begins anew]")
-        print(part.text, end="", flush=True)
+        print(harmless(part.text, sys.stdout), end="", flush=True)
     print(flush=True)
 
 

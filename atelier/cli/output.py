@@ -5,6 +5,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from atelier.cli.harmless import harmless
 from atelier.errors import AtelierError, Refused, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Output:
     def result(self, line: str) -> None:
         """A line of what was asked for; nothing with --json, which answers with `object` alone."""
         if not self.as_json:
-            print(line, flush=True)
+            print(harmless(line, sys.stdout), flush=True)
 
     def object(self, value: Any) -> None:
         """The one JSON object of --json; nothing otherwise."""
@@ -41,7 +42,7 @@ class Output:
 
     def note(self, line: str) -> None:
         """A message to the person."""
-        print(line, file=sys.stderr, flush=True)
+        print(harmless(line, sys.stderr), file=sys.stderr, flush=True)
 
     def error(self, error: AtelierError) -> None:
         """Say what went wrong, and the way out where there is one."""

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from atelier.cli.harmless import harmless
+
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns as wide as their widest cell, two spaces apart."""
@@ -23,7 +25,7 @@ def _print_for_people(head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 
     table = Table(*head, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(harmless(str(cell), sys.stdout)) for cell in row))
     Console(highlight=False).print(table)
 
 

@@ -261,6 +261,18 @@ def test_at_a_terminal_the_bar_moves(terminal):
     assert ".png" in shown.seen
 
 
+def test_a_prompt_cannot_steer_the_terminal(terminal, client):
+    prompt = "\x1b[2Jlevel=error \u202egnp"
+    job = client.submit("text-to-image", {"prompt": prompt}, model="test/fake", metadata={"a": prompt})
+
+    shown = terminal("show", job.id)
+
+    assert shown.wait() == 0
+    assert "\x1b[2J" not in shown.seen
+    assert r"\x1b[2Jlevel=error \u202egnp" in shown.seen
+    client.delete(job.id)
+
+
 def test_ctrl_c_then_y_cancels(terminal, client):
     shown = terminal("image", "sleep=0.2 steps=100", *FAKE)
     shown.read_until(r"\d/100")
