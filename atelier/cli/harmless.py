@@ -1,4 +1,4 @@
-"""Text of others on a terminal: prompts, metadata, what a model has written; it may hold codes that steer it."""
+"""Text of others on a terminal: prompts, metadata and what a model has written may hold codes for it."""
 
 import re
 from typing import TextIO
