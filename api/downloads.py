@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask import g
+
 from api.deadline import waiting_for_client
 from api.incoming import checked, counting_refusals, stored
 from api.problems import Fault, Problem
 from api.services import services
+from infra.logs import get_logger
 from infra.media_check import CheckedMedia, MediaError, UnsupportedMedia
 from infra.outbound import Unreachable, UrlRefused
 from infra.uploads import Upload
@@ -27,6 +30,7 @@ TURNED_OFF = (
     " Its operator may turn downloads on with ATELIER_INPUT_URLS=1."
 )
 
+log = get_logger()
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -97,7 +101,16 @@ def _get(url: str, target: Path, ends: float) -> CheckedMedia:
     settings = services().settings
     with waiting_for_client():
         seconds = max(0.1, ends - time.monotonic())
-        services().downloader.download(url, target, max_bytes=settings.max_upload_bytes, seconds=seconds)
+        got = services().downloader.download(
+            url, target, max_bytes=settings.max_upload_bytes, seconds=seconds
+        )
+    log.info(
+        "A file was downloaded for an input",
+        action="input.downloaded",
+        owner=g.owner,
+        host=services().downloader.check(url).host,
+        bytes=got.bytes,
+    )
     media = checked(target)
     if not media.media_type.startswith("image/"):
         raise UnsupportedMedia(f"The URL gives {media.media_type}; an image is needed.")

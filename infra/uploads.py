@@ -16,6 +16,7 @@ import redis
 
 from infra.connections import translate
 from infra.errors import InfraError, JobNotFound, OwnerLimit
+from infra.jobs.codec import known_fields
 from infra.jobs.queue import JobQueue
 
 PREFIX = "atl:{g0}:"
@@ -198,7 +199,7 @@ class Uploads:
 
     def _load(self, upload_id: str) -> Upload | None:
         text = cast("str | None", self._state.get(_record(upload_id)))
-        return None if text is None else Upload(**json.loads(text))
+        return None if text is None else Upload(**known_fields(Upload, json.loads(text)))
 
     def _now(self) -> int:
         seconds, micros = self._state.time()
