@@ -1,15 +1,16 @@
 """The collector removes what is over, objects first, and nothing that anybody may still read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from infra.archive import Archive
-from infra.collector import Collected, archive, collect, usage_bytes
+from infra.collector import Collected, Collector, archive, collect, usage_bytes
 from infra.errors import JobNotFound, StorageUnavailable
 from infra.jobs.answers import Committed, Limits, WorkerCard
 from infra.jobs.queue import JobQueue
@@ -312,6 +313,37 @@ class TestSearch:
         found = house.search(strangers_too=True)
         assert found.orphans.count == 2 * (FEW + 1)
         assert [*house.storage.list()] == []
+
+
+class TestThread:
+    @pytest.fixture
+    def collector(self, house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+        """One that looks all the time."""
+        monkeypatch.setattr("infra.collector.COLLECT_EVERY_SECONDS", 0.02)
+        monkeypatch.setattr("infra.collector.SEARCH_EVERY_SECONDS", -1.0)
+        collector = Collector(house.queue, house.uploads, house.storage, records_keep_seconds=60)
+        yield collector
+        collector.stop()
+
+    def test_collects_and_archives(self, house: House, collector: Collector) -> None:
+        over, old = house.finished(30), house.finished()
+        house.later(61)
+        collector.start()
+
+        wait_for(lambda: [*Archive(house.storage).list()] == [("local", old.id)], what="the archive")
+        wait_for(lambda: not [*house.storage.list(job_prefix("local", over.id))], what="the collection")
+
+    def test_a_broken_record_does_not_end_it(self, house: House, collector: Collector) -> None:
+        broken = house.finished()
+        house.state.hdel(f"{PREFIX}j:{broken.id}", "id")
+        over = house.finished(100)
+        house.later(61)
+        with capture_logs() as logs:
+            collector.start()
+            wait_for(lambda: "collector.broken" in [each["action"] for each in logs], what="the failure")
+        house.later(60)
+
+        wait_for(lambda: not [*house.storage.list(job_prefix("local", over.id))], what="the collection")
 
 
 class TestUsage:
