@@ -192,14 +192,14 @@ VALUES = (
         Case("line ends and terminal colours in a path", lambda bench: bench.alice.get("/v1/%0d%0a%1b[31mjobs"), Refused(404, "not_found")),
     )),
     BadInput(29, "Control tokens", (
-        prompt("`<\\|im_end\\|><\\|endoftext\\|>[INST]`", "<|im_end|><|endoftext|>[INST]", "kept; a text model's tokenizer reads them as plain letters"),
+        prompt("`<|im_end|><|endoftext|>[INST]`", "<|im_end|><|endoftext|>[INST]", "kept; a text model's tokenizer reads them as plain letters"),
     )),
     BadInput(30, "HTML and SVG in a prompt", (
         prompt("`<script>alert(1)</script><svg onload=x>`", "<script>alert(1)</script><svg onload=x>", "kept, and only ever answered as JSON that no page may run: `nosniff`, and a policy of `default-src 'none'; sandbox`", cannot_run_in_a_page),
     )),
     BadInput(31, "Models and kinds that are not there", (
-        *(job(f"model `{name}`", envelope(model=name), Refused(422, "unknown_model", ("/model",))) for name in ("no/such", "../../etc/passwd", "https://example.org/weights", "test/fake", "")),
-        *(job(f"kind `{name}`", envelope(kind=name), Refused(422, "unknown_kind", ("/kind",))) for name in ("nonsense", "../text", "")),
+        *(job(f"model `{name}`" if name else "an empty model", envelope(model=name), Refused(422, "unknown_model", ("/model",))) for name in ("no/such", "../../etc/passwd", "https://example.org/weights", "test/fake", "")),
+        *(job(f"kind `{name}`" if name else "an empty kind", envelope(kind=name), Refused(422, "unknown_kind", ("/kind",))) for name in ("nonsense", "../text", "")),
         job("a kind of 10,000 letters", envelope(kind="x" * 10_000), bad("kind")),
     )),
     BadInput(32, "Values of the wrong type", (
