@@ -244,24 +244,6 @@ def test_a_cancelled_job_does_not_come_back_after_a_crash(bench: Bench) -> None:
     assert bench.queue.requeue(job.id, job.attempt_id or "", Outcome.CRASHED) is Requeued.CANCELLED
 
 
-def test_cancel_and_commit_race_to_one_end(bench: Bench) -> None:
-    for _ in range(30):
-        job = bench.start()
-        committed: list[Committed] = []
-        racer = Thread(target=lambda job=job, committed=committed: committed.append(bench.commit(job)))
-        racer.start()
-        after = bench.queue.cancel(job.id, "ann")
-        racer.join()
-
-        end = bench.queue.get(job.id)
-        assert (committed, end.status) in (
-            ([Committed.OK], Status.SUCCEEDED),
-            ([Committed.CANCELLED], Status.CANCELLED),
-        )
-        assert after.status in (Status.RUNNING, end.status)
-        assert bench.commit(job) is committed[0]
-
-
 def test_many_are_cancelled_by_filters(bench: Bench) -> None:
     running = bench.start()
     for model in ("plain", "plain", "other"):
