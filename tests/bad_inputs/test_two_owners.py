@@ -45,7 +45,7 @@ class Belongings:
 
 @pytest.fixture
 def of_alice(bench: Bench) -> Belongings:
-    url = {"url": "https://example.org/hook"}
+    url = {"url": "https://receiver.invalid/hook"}
     endpoint = bench.alice.post("/v1/webhook-endpoints", json=url).json()["id"]
     upload = bench.alice.post("/v1/uploads", content=png()).json()["id"]
     job = submitted(bench.alice, {**text_to_image(), "webhook": endpoint})["id"]

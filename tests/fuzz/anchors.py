@@ -13,7 +13,7 @@ from tests.servers import wait_for
 def write_anchors(stack: Stack, file: Path) -> None:
     """Make one thing of each sort, and write their ids for `Known.load`."""
     with stack.api.client(stack.key) as client:
-        endpoint = _made(client.post("/v1/webhook-endpoints", json={"url": "https://example.org/hook"}))
+        endpoint = _made(client.post("/v1/webhook-endpoints", json={"url": "https://receiver.invalid/hook"}))
         upload = _made(client.post("/v1/uploads", content=png()))
         job = _made(client.post("/v1/jobs", json={**text_to_image(), "webhook": endpoint}))
         path = f"/v1/jobs/{job}"

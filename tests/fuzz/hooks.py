@@ -125,7 +125,7 @@ def _submission(body: Any) -> Any:
 
 
 def _endpoint(body: Json) -> Json:
-    return {**body, "url": f"https://example.org/{uuid4()}"}
+    return {**body, "url": f"https://receiver.invalid/{uuid4()}"}
 
 
 def _switch(body: Json) -> Json:
