@@ -78,32 +78,45 @@ class Downloads:
         return [(wanted, uploads[wanted.url]) for wanted in self._wanted]
 
     def _get_all(self, folder: Path) -> dict[str, CheckedMedia]:
-        ends = time.monotonic() + SECONDS
         found: dict[str, CheckedMedia] = {}
-        for index, wanted in enumerate(self._wanted):
-            if wanted.url in found:
-                continue
+        budget = Budget(SECONDS)
+        for index, url in enumerate(dict.fromkeys(wanted.url for wanted in self._wanted)):
             place = folder / str(index)
             place.mkdir()
             try:
                 with counting_refusals():
-                    found[wanted.url] = _get(wanted.url, place / "sent", ends)
+                    found[url] = _get(url, place / "sent", budget)
             except (UrlRefused, Unreachable, MediaError) as error:
-                self._fault(wanted, str(error))
+                for wanted in self._wanted:
+                    if wanted.url == url:
+                        self._fault(wanted, str(error))
         return found
 
     def _fault(self, wanted: Wanted, detail: str) -> None:
         self._faults.append(Fault(f"{wanted.at}/url", detail))
 
 
-def _get(url: str, target: Path, ends: float) -> CheckedMedia:
+class Budget:
+    """Time that several downloads share; the checks between them do not count."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    @contextmanager
+    def spend(self) -> Iterator[float]:
+        """The seconds that are left; what the block takes is gone."""
+        started = time.monotonic()
+        try:
+            yield max(0.1, self._left)
+        finally:
+            self._left -= time.monotonic() - started
+
+
+def _get(url: str, target: Path, budget: Budget) -> CheckedMedia:
     """An image, downloaded and checked."""
-    settings = services().settings
-    with waiting_for_client():
-        seconds = max(0.1, ends - time.monotonic())
-        got = services().downloader.download(
-            url, target, max_bytes=settings.max_upload_bytes, seconds=seconds
-        )
+    most = services().settings.max_upload_bytes
+    with waiting_for_client(), budget.spend() as seconds:
+        got = services().downloader.download(url, target, max_bytes=most, seconds=seconds)
     log.info(
         "A file was downloaded for an input",
         action="input.downloaded",

@@ -30,7 +30,9 @@ SLUGS: dict[type[Exception], str] = {
     EndpointNotFound: "endpoint_not_found",
     MessageNotFound: "message_not_found",
 }
-TELLING = ("idempotency_mismatch", "job_gone", "owner_limit", "system_full", "invalid_inputs")
+TELLING = (
+    "idempotency_mismatch", "job_gone", "owner_limit", "system_full", "invalid_inputs", "media_unconfined"
+)  # fmt: skip
 """Slugs whose error message is meant for the caller; the others would tell addresses of servers."""
 HTTP_SLUGS = {
     404: "not_found",
