@@ -153,6 +153,7 @@ def test_a_signed_url_opens_one_artifact(signing: Bench) -> None:
     hers = signing.alice.get(of_alice).headers["location"]
     his = signing.bob.get(of_bob).headers["location"]
     assert httpx.get(his).content == httpx.get(hers).content == png()
+    assert httpx.URL(his).params["X-Amz-Expires"] == "900"
     forged = httpx.URL(his).copy_with(path=httpx.URL(hers).path)
     assert httpx.get(forged).status_code == 403
     assert httpx.get(httpx.URL(hers).copy_with(query=None)).status_code in (400, 403)

@@ -125,6 +125,13 @@ def test_a_key_means_one_request(bench: Bench) -> None:
     assert not bench.queue.enqueue([bench.new("bob")], Idempotency("key", "other")).replayed
 
 
+def test_a_key_is_remembered_for_a_day(bench: Bench) -> None:
+    bench.queue.enqueue([bench.new()], KEY)
+
+    (place,) = bench.state.keys("atl:{g0}:idem:ann:*")
+    assert 86_390 < bench.state.ttl(place) <= 86_400
+
+
 def test_a_deleted_job_stays_gone(bench: Bench) -> None:
     (job,) = bench.queue.enqueue([bench.new()], KEY).jobs
     bench.queue.delete(job.id, "ann")
