@@ -9,7 +9,6 @@ from typing import Any
 
 Json = dict[str, Any]
 REMEMBERED = 200
-FINAL = ("succeeded", "failed", "cancelled")
 
 
 def _some() -> "deque[Any]":
