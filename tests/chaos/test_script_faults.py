@@ -27,7 +27,7 @@ def test_forgotten_scripts(cluster: Cluster, state: StateServer, seen: Seen) -> 
     job = cluster.wait_for_end(running)
     assert (job.status, outcomes(job)) == (Status.SUCCEEDED, [Outcome.SUCCEEDED])
     page = cluster.queue.list("local", limit=1000)
-    ended = [cluster.wait_for_end(each, seconds=60) for each in page.jobs]
+    ended = [cluster.wait_for_end(each, seconds=60) for each in reversed(page.jobs)]
     assert {each.status for each in ended} == {Status.SUCCEEDED}
     client.close()
     seen(f"{FLUSHES} flushes during the run, {len(ended)} jobs succeeded in their first attempt")

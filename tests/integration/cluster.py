@@ -32,7 +32,7 @@ ROOT = TESTS.parent
 FAKE_FAMILY = TESTS / "fake_family"
 FAKE_CATALOG = FAKE_FAMILY / "catalog.toml"
 OWNER = "local"
-READY_SECONDS = 30.0  # for a worker to start on a busy machine
+READY_SECONDS = 60.0  # for a worker to start on a busy machine
 END_SECONDS = 20.0
 
 
