@@ -13,7 +13,7 @@ from tests.chaos.storm.size import Size
 from tests.chaos.storm.storm import Storm
 from tests.contract.jobs_snapshot import Snapshot
 
-SMALL = Size(jobs=300, kills=15, seed=20, workers=3, told_every=0, minutes=2)
+SMALL = Size(jobs=300, kills=15, seed=20, workers=3, told_every=0, minutes=3)
 QUICK = {"lease_seconds": 4.0, "beat_seconds": 1.0}
 """A lost worker is missed sooner than by default, so that the test ends sooner."""
 

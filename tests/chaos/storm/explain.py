@@ -1,6 +1,6 @@
 """Which kill ended which attempt: every crash and every lost lease has to have its line in the kill log."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from infra.jobs.record import Attempt, Job, Outcome
@@ -11,10 +11,13 @@ SLACK_MS = 1000
 """A worker may claim a moment after its engine was killed, before it knows; the attempt then dies of that."""
 
 CULPRITS = {
-    Outcome.CRASHED: {Victim.ENGINE.value, Victim.HUNTED_ENGINE.value},
-    Outcome.LOST: {Victim.WORKER.value},
+    Outcome.CRASHED: (Victim.ENGINE, Victim.HUNTED_ENGINE),
+    Outcome.LOST: (Victim.WORKER, Victim.STATE),
 }
-"""What must have been killed for an attempt to end so."""
+"""What must have been killed for an attempt to end so. A claim that the state server has just written down
+when it is killed may be one that its worker never hears of: the lease runs out if the server is killed again
+before the worker has asked again.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Explained:
 
 
 def explain(jobs: Iterable[Job], kills: Sequence[Line]) -> list[Explained]:
-    """One entry for each attempt that did not succeed, oldest first. A kill explains one attempt only, since
-    a worker runs one at a time.
+    """One entry for each attempt that did not succeed, oldest first. The kill of an engine or a worker
+    explains one attempt only, since a worker runs one at a time.
     """
     ended = [
         (job, attempt)
@@ -44,23 +47,21 @@ def explain(jobs: Iterable[Job], kills: Sequence[Line]) -> list[Explained]:
     free = list(kills)
     found = []
     for job, attempt in sorted(ended, key=lambda pair: pair[1].ended_at or 0):
-        kill = next(filter(_fits(attempt), free), None)
-        if kill is not None:
+        kill = _culprit(attempt, free)
+        if kill is not None and kill["victim"] != Victim.STATE:
             free.remove(kill)
         found.append(Explained(job, attempt, kill))
     return found
 
 
-def _fits(attempt: Attempt) -> Callable[[Line], bool]:
+def _culprit(attempt: Attempt, kills: Sequence[Line]) -> Line | None:
+    """The first fitting kill, in the order of CULPRITS."""
     assert attempt.outcome is not None
     assert attempt.ended_at is not None
-    culprits, first, last = (
-        CULPRITS.get(attempt.outcome, set()),
-        attempt.started_at - SLACK_MS,
-        attempt.ended_at,
-    )
-
-    def fits(kill: Line) -> bool:
-        return kill["victim"] in culprits and kill["worker"] == attempt.worker and first <= kill["at"] <= last
-
-    return fits
+    first, last = attempt.started_at - SLACK_MS, attempt.ended_at
+    during = [kill for kill in kills if first <= kill["at"] <= last]
+    for victim in CULPRITS.get(attempt.outcome, ()):
+        for kill in during:
+            if kill["victim"] == victim and kill.get("worker", attempt.worker) == attempt.worker:
+                return kill
+    return None

@@ -9,6 +9,7 @@ from infra.jobs.record import Outcome, Status
 from tests.chaos.storm.evidence import Evidence
 from tests.chaos.storm.explain import Explained
 from tests.chaos.storm.ledger import Line
+from tests.chaos.storm.plan import Victim
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ def told(evidence: Evidence) -> tuple[int, int, int]:
     return messages, different, messages - different
 
 
-def until_retired(explained: list[Explained], outcome: Outcome) -> Recovery:
-    """From the kill until the queue knew that the attempt was over."""
+def until_retired(explained: list[Explained], *victims: Victim) -> Recovery:
+    """From the kill of one of these until the queue knew that the attempt was over."""
     return Recovery.of(
         [
             (item.attempt.ended_at or 0) - item.kill["at"]
             for item in explained
-            if item.kill is not None and item.attempt.outcome is outcome
+            if item.kill is not None and item.kill["victim"] in victims
         ]
     )
 

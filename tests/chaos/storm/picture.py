@@ -1,6 +1,8 @@
 """A storm in one picture (SVG): jobs that ended over time, and below it every kill."""
 
 from tests.chaos.storm.evidence import Evidence
+from tests.chaos.storm.figures import planned
+from tests.chaos.storm.ledger import Line
 from tests.chaos.storm.plan import Victim
 
 WIDTH, LEFT, RIGHT, TOP = 960, 110, 20, 30
@@ -11,7 +13,7 @@ INK, FAINT, BAR, MARK = "#24292f", "#d0d7de", "#8fb4dc", "#c0392b"
 
 def draw(evidence: Evidence) -> str:
     """The picture's text."""
-    samples, kills = evidence.samples, evidence.kills
+    samples, kills = _until_the_last_end(evidence.samples), planned(evidence)
     start, end = samples[0]["at"], max(samples[-1]["at"], samples[0]["at"] + 1)
     rows = [victim.value for victim in Victim]
     height = TOP + CURVE_HEIGHT + GAP + ROW_HEIGHT * len(rows) + 30
@@ -23,7 +25,7 @@ def draw(evidence: Evidence) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"'
         f' font-size="11" fill="{INK}">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
-        *_bars(evidence, start, end),
+        *_bars(samples, start, end),
     ]
     for number, row in enumerate(rows):
         y = TOP + CURVE_HEIGHT + GAP + ROW_HEIGHT * number
@@ -40,10 +42,16 @@ def draw(evidence: Evidence) -> str:
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _bars(evidence: Evidence, start: int, end: int) -> list[str]:
+def _until_the_last_end(samples: list[Line]) -> list[Line]:
+    """Without the time in which the jobs were judged."""
+    last = next(number for number, line in enumerate(samples) if line["final"] == samples[-1]["final"])
+    return samples[: last + 1]
+
+
+def _bars(samples: list[Line], start: int, end: int) -> list[str]:
     """Jobs a second, each bar an equal part of the time."""
     counts, before = [0] * BARS, 0
-    for sample in evidence.samples:
+    for sample in samples:
         place = min(BARS - 1, (sample["at"] - start) * BARS // (end - start))
         counts[place] += sample["final"] - before
         before = sample["final"]

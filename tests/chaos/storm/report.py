@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from infra.jobs.record import Job, Outcome, Status
+from infra.jobs.record import Job, Status
 from tests.chaos.storm import figures
 from tests.chaos.storm.checks import explained
 from tests.chaos.storm.evidence import Evidence
@@ -96,9 +96,11 @@ def _figures(evidence: Evidence) -> list[tuple[str, str]]:
         ("Submissions that had to be repeated", _listed(figures.refusals(evidence)) or "none"),
         ("… of which the lost answer was a 202", str(replayed)),
         ("From the kill of an engine until its job was queued again: median",
-         str(figures.until_retired(found, Outcome.CRASHED))),
+         str(figures.until_retired(found, Victim.ENGINE, Victim.HUNTED_ENGINE))),
         ("From the kill of a worker until its lease was over: median",
-         str(figures.until_retired(found, Outcome.LOST))),
+         str(figures.until_retired(found, Victim.WORKER))),
+        ("Claims that were lost with the state server (its lease was over after: median)",
+         str(figures.until_retired(found, Victim.STATE))),
         ("Messages that came to the webhook", "{}, of {} jobs; {} came again".format(*figures.told(evidence))),
         ("Jobs a second, kills and recoveries included", f"{pace.per_second:.1f}"),
         ("From the first job's end to the last one's", f"{pace.seconds:.0f} s"),
