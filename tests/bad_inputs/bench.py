@@ -16,7 +16,7 @@ from infra.keys import Keys
 from tests.integration.api.support import ApiServer, Hand
 
 JSON = {"Content-Type": "application/json"}
-OF_NO_REQUEST = re.compile(r":(ticked_at|keys|last|outbox:(?!msg_).*|hooked:cursor)$")
+OF_NO_REQUEST = re.compile(r":(ticked_at|keys|last|outbox(?::(?!msg_).*)?|hooked:cursor)$")
 """Ends of keys that the API's own threads write."""
 
 

@@ -49,15 +49,14 @@ def before_load_schema(context: HookContext, raw_schema: Json) -> None:
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: Json) -> None:
     """Make valid what is only well-formed."""
-    if case.method == "DELETE":
+    if case.meta is not None and case.meta.generation.mode.is_positive:
+        _drop_what_nobody_can_guess(case)
+        if case.meta.phase.name.value != "stateful":
+            _name_what_exists(case)
+        if case.operation.label in BODIES:
+            case.body = BODIES[case.operation.label](_written_as_whole(case.body))
+    if case.method == "DELETE" or case.path.endswith("/disable"):
         _spare_anchors(case)
-    if case.meta is None or not case.meta.generation.mode.is_positive:
-        return
-    _drop_what_nobody_can_guess(case)
-    if case.meta.phase.name.value != "stateful":
-        _name_what_exists(case)
-    if case.operation.label in BODIES:
-        case.body = BODIES[case.operation.label](_written_as_whole(case.body))
 
 
 @schemathesis.hook
