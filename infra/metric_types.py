@@ -4,6 +4,7 @@ prometheus-client chooses between memory and shared files at import, by the envi
 only when a metric is first used, after `infra.metrics.configure` has decided. Each use names its labels.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +94,17 @@ def registry() -> "prometheus.CollectorRegistry":
     return made
 
 
-@cache
+_making = threading.Lock()
+
+
 def _made(metric: Metric) -> Any:
+    """The prometheus object. Threads that use a metric for the first time at once make it once."""
+    with _making:
+        return _make(metric)
+
+
+@cache
+def _make(metric: Metric) -> Any:
     import prometheus_client as prometheus
 
     if isinstance(metric, Histogram):

@@ -29,7 +29,13 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="atl-storm-"))
     folder.mkdir(parents=True, exist_ok=True)
-    size = Size(options.jobs, options.kills, options.seed, options.workers, options.minutes)
+    size = Size(
+        jobs=options.jobs,
+        kills=options.kills,
+        seed=options.seed,
+        workers=options.workers,
+        minutes=options.minutes,
+    )
     began = time.monotonic()
 
     def tell(line: str) -> None:

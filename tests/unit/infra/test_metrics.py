@@ -99,3 +99,25 @@ except RuntimeError as error:
     print(error)
 """
         assert "before the first use" in in_process(tmp_path, script)
+
+
+def test_threads_that_use_a_metric_first_at_once_make_it_once(tmp_path: Path) -> None:
+    script = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+counters = [metric for metric in metrics.METRICS if type(metric).__name__ == "Counter" and not metric.labels]
+failed = []
+threading.excepthook = lambda broken: failed.append(broken.exc_value)
+
+def use(start):
+    start.wait()
+    for counter in counters:
+        counter.inc()
+
+start = threading.Barrier(8)
+threads = [threading.Thread(target=use, args=[start]) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(counters) > 0, failed)
+"""
+    assert in_process(tmp_path, script) == "True []\n"
