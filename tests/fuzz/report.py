@@ -22,7 +22,9 @@ The last run sent **{requests:,} requests**; **{accepted:,} ({share:.0%})** were
 
 Every check that Schemathesis has is on, for every call. There are two exceptions. `object_level_authorization`, which
 wants several users, is left to `tests/bad_inputs/test_two_owners.py`, where every call is tried with another owner's
-ids. And JSON Schema takes `1.0` for an integer, which this API, as many a language, does not; so whole numbers are written without a point in requests that are meant to be valid.
+ids. And JSON Schema takes `1.0` for an integer, which this API, as many a language, does not; so whole
+numbers are written without a point in requests that are meant to be valid. What is too long to be read may be refused as such
+(413, 414, 431).
 
 No schema can say which ids exist, so valid requests are given some that do: jobs, artifacts, uploads, endpoints,
 messages, models and cursors that earlier answers had. Uploads are small real files, work is bounded (5 steps, 256 × 256),
