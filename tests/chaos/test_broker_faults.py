@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 
 import psutil
+import pytest
 import redis
 
 from infra.broker import KEY_PREFIX
@@ -87,6 +88,7 @@ def test_doorbells_are_removed(
     seen("the worker found the job by itself", recovery)
 
 
+@pytest.mark.slow
 @fault(15, "1,000 doorbells for nothing", "each costs the worker less than 5 ms; then it works as before")
 def test_a_thousand_doorbells(cluster: Cluster, own_broker: StateServer, seen: Seen) -> None:
     # Given

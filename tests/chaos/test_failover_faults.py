@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from infra.connections import check_durable, connect
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits
@@ -19,6 +21,7 @@ BEFORE, AFTER = 20, 10
 """Jobs that are accepted before the failover, and after it."""
 
 
+@pytest.mark.slow
 @fault(
     12,
     "kill -9 the master of a Sentinel group under load, with `ATELIER_DURABILITY=replicated`",

@@ -17,7 +17,13 @@ from tests.servers import S3Server, StateServer, wait_for
     "A partition between a worker and the state server, longer than the lease",
     "another worker finishes the job, the first one is fenced off",
 )
-@pytest.mark.parametrize("way", [Way.HUNG, Way.DEAF], ids=["both ways", "replies only"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(Way.HUNG, id="both ways"),
+        pytest.param(Way.DEAF, id="replies only", marks=pytest.mark.slow),
+    ],
+)
 def test_a_worker_is_cut_off_from_the_state_server(
     cluster: Cluster, state: StateServer, start_proxy: Callable[..., Proxy], way: Way, seen: Seen
 ) -> None:
@@ -78,6 +84,7 @@ def test_a_worker_is_cut_off_from_its_storage_for_a_while(
     seen("one attempt", (job.finished_at - opened_at) / 1000)
 
 
+@pytest.mark.slow
 @fault(
     18,
     "A partition between worker and S3 that outlasts the time to store",

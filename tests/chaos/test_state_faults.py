@@ -47,6 +47,7 @@ def test_the_state_server_is_killed(
     seen("the same attempt committed", (job.finished_at - returned_at) / 1000)
 
 
+@pytest.mark.slow
 @fault(
     9, "The state server is away for five times the lease", "all leases are renewed, nothing is taken back"
 )

@@ -101,6 +101,7 @@ def test_a_worker_is_killed_after_the_commit(
     seen("one attempt, one result; the other worker stayed idle")
 
 
+@pytest.mark.slow
 @fault(
     4,
     "SIGSTOP a worker until another one has finished its job, then SIGCONT",
@@ -137,6 +138,7 @@ def frozen(worker: WorkerProcess) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 @fault(
     5,
     "The power of a worker's host goes: its processes end, its connections stay open",
@@ -171,6 +173,7 @@ def test_a_host_loses_power(
     seen("no connection was closed, and the lease ran out all the same", recovery)
 
 
+@pytest.mark.slow
 @fault(6, "SIGTERM during a job that ends in time", "the job is finished, then the worker ends")
 def test_a_drain_in_time(cluster: Cluster, seen: Seen) -> None:
     worker = cluster.start_worker()
@@ -183,6 +186,7 @@ def test_a_drain_in_time(cluster: Cluster, seen: Seen) -> None:
     seen("exit status 0, one attempt, one result")
 
 
+@pytest.mark.slow
 @fault(6, "SIGTERM during a job that takes longer than the drain", "given back without counting against it")
 def test_a_drain_that_is_too_short(cluster: Cluster, seen: Seen) -> None:
     worker = cluster.start_worker(drain_seconds=1.0)
@@ -194,6 +198,7 @@ def test_a_drain_that_is_too_short(cluster: Cluster, seen: Seen) -> None:
     seen("released at the end of the drain of 1 s; crashes, failures and losses stay 0")
 
 
+@pytest.mark.slow
 @fault(7, "A second SIGTERM during the drain", "the job is given back at once, without counting against it")
 def test_a_second_sigterm(cluster: Cluster, seen: Seen) -> None:
     worker = cluster.start_worker()
