@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from infra.jobs.record import Outcome, Status
+import pytest
+
+from infra.jobs.record import Attempt, Outcome, Status
 from tests.chaos.storm.checks import OFFLINE, Problems, explained, judge
 from tests.chaos.storm.evidence import Evidence
+from tests.chaos.storm.explain import culprit
+from tests.chaos.storm.ledger import Line
 from tests.chaos.storm.plan import Victim, body, make_plan
 from tests.chaos.storm.size import Size
 from tests.chaos.storm.storm import Storm
@@ -25,6 +29,24 @@ def test_a_plan_is_the_same_for_the_same_seed() -> None:
     assert len([kill for kill in plan if kill.victim is not Victim.BROKER]) == 100
     assert {kill.victim for kill in plan} == set(Victim)
     assert body(7, 5, "we_1") == body(7, 5, "we_1")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kill", "explains"),
+    [
+        (Outcome.CRASHED, {"victim": "engine", "worker": "w1", "at": 15_000}, True),
+        (Outcome.CRASHED, {"victim": "engine", "worker": "w2", "at": 15_000}, False),
+        (Outcome.CRASHED, {"victim": "engine", "worker": "w1", "at": 31_000}, False),
+        (Outcome.CRASHED, {"victim": "worker", "worker": "w1", "at": 15_000}, False),
+        (Outcome.LOST, {"victim": "worker", "worker": "w1", "at": 15_000}, True),
+        (Outcome.LOST, {"victim": "state server", "at": 10_050}, True),
+        (Outcome.LOST, {"victim": "state server", "at": 15_000}, False),
+        (Outcome.FAILED, {"victim": "engine", "worker": "w1", "at": 15_000}, False),
+    ],
+)
+def test_which_kill_explains_an_attempt(outcome: Outcome, kill: Line, explains: bool) -> None:
+    attempt = Attempt("a", 1, "w1", "cpu", started_at=10_000, ended_at=30_000, outcome=outcome)
+    assert (culprit(attempt, [kill]) is not None) == explains
 
 
 def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:

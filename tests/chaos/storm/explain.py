@@ -14,9 +14,9 @@ CULPRITS = {
     Outcome.CRASHED: (Victim.ENGINE, Victim.HUNTED_ENGINE),
     Outcome.LOST: (Victim.WORKER, Victim.STATE),
 }
-"""What must have been killed for an attempt to end so. A claim that the state server has just written down
-when it is killed may be one that its worker never hears of: the lease runs out if the server is killed again
-before the worker has asked again.
+"""What must have been killed for an attempt to end so: the engine or the worker during the attempt, or the
+state server at the moment of the claim. It has then written the claim down, but its worker never hears of it,
+and the lease runs out if the server is killed again before the worker has asked again.
 """
 
 
@@ -47,21 +47,26 @@ def explain(jobs: Iterable[Job], kills: Sequence[Line]) -> list[Explained]:
     free = list(kills)
     found = []
     for job, attempt in sorted(ended, key=lambda pair: pair[1].ended_at or 0):
-        kill = _culprit(attempt, free)
+        kill = culprit(attempt, free)
         if kill is not None and kill["victim"] != Victim.STATE:
             free.remove(kill)
         found.append(Explained(job, attempt, kill))
     return found
 
 
-def _culprit(attempt: Attempt, kills: Sequence[Line]) -> Line | None:
-    """The first fitting kill, in the order of CULPRITS."""
+def culprit(attempt: Attempt, kills: Sequence[Line]) -> Line | None:
+    """The kill that ended an attempt: the first that fits, in the order of CULPRITS."""
     assert attempt.outcome is not None
-    assert attempt.ended_at is not None
-    first, last = attempt.started_at - SLACK_MS, attempt.ended_at
-    during = [kill for kill in kills if first <= kill["at"] <= last]
     for victim in CULPRITS.get(attempt.outcome, ()):
-        for kill in during:
-            if kill["victim"] == victim and kill.get("worker", attempt.worker) == attempt.worker:
+        for kill in kills:
+            if kill["victim"] == victim and _fits(attempt, kill):
                 return kill
     return None
+
+
+def _fits(attempt: Attempt, kill: Line) -> bool:
+    assert attempt.ended_at is not None
+    if kill["victim"] == Victim.STATE:
+        return bool(abs(kill["at"] - attempt.started_at) <= SLACK_MS)
+    during = attempt.started_at - SLACK_MS <= kill["at"] <= attempt.ended_at
+    return bool(during and kill["worker"] == attempt.worker)

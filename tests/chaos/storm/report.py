@@ -42,8 +42,9 @@ CHECKS = {
     "one_final_event_each": "Each job's events tell of its end once, and of as many starts as it had attempts",
     "readable_with_its_digest": "The API serves each artifact of each job with the bytes of its digest, and the"
     " manifest in the storage is the one that was committed",
-    "every_failure_is_explained": "Each crashed or lost attempt is explained by a kill of its own, and each"
-    " failed job by three of them",
+    "every_failure_is_explained": "Each crashed attempt is explained by the kill of its engine, each lost one"
+    " by the kill of its worker, or of the state server within a second of the claim; each failed job by three"
+    " kills",
     "nothing_contradicts_itself": "No lease, place, registration or index entry is left over; every counter is"
     " exact",
     "every_file_has_an_owner": "Each committed attempt has all of its files and no more; no files of unknown"
