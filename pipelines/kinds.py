@@ -41,12 +41,14 @@ def _not_blank(text: str) -> str:
     return text
 
 
+# The white space of Python, character by character: what `\s` means differs from one language to the next.
+BLANK = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 CleanText = Annotated[str, AfterValidator(_clean), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})]
 PromptText = Annotated[
     str,
     AfterValidator(_clean),
     AfterValidator(_not_blank),
-    Field(json_schema_extra={"minLength": 1, "pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"}),
+    Field(json_schema_extra={"minLength": 1, "pattern": rf"^[^\x00]*[^\x00{BLANK}][^\x00]*$"}),
 ]
 
 

@@ -1,13 +1,15 @@
 """Inputs: what is accepted, what is refused and where the pointer says so."""
 
 import json
+import re
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InvalidInputs, UnknownKind
-from pipelines.kinds import KINDS, inputs_of, parse_inputs, pointer, schema_of
+from pipelines.kinds import BLANK, KINDS, inputs_of, parse_inputs, pointer, schema_of
 
 LEAST = {
     "text-to-image": {"prompt": "a red circle"},
@@ -211,3 +213,9 @@ def test_what_the_schema_allows_is_accepted(kind, data):
     _, pointers = outcome(kind, raw)
 
     assert pointers in ([], ["/inputs/strength"])  # that steps × strength is at least 1, no schema can say
+
+
+def test_the_pattern_of_a_prompt_knows_all_white_space():
+    blank = re.compile(f"[{BLANK}]")
+    every = map(chr, range(sys.maxunicode + 1))
+    assert [char for char in every if bool(blank.match(char)) != char.isspace()] == []
