@@ -167,7 +167,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         """In a worker process: the application, with what runs beside it started.
 
-        The parent has asked the state server, so that a process which is replaced while that is away serves, too.
+        The parent has asked the state server: a process that is replaced while that is away serves, too.
         """
         from api.app import build_app
 

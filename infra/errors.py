@@ -29,7 +29,7 @@ class StorageUnavailable(Unavailable):
 
 
 class StorageRefused(StorageUnavailable):
-    """The object storage is there and refuses: no such bucket, or no rights. Only a person can mend that."""  # 503
+    """The object storage refuses: no such bucket, or no rights. Only a person can mend that."""  # 503
 
 
 class StorageFull(InfraError):

@@ -50,8 +50,8 @@ def _refuse_unless_empty(state: redis.Redis) -> None:
         name = key.removeprefix(PREFIX)
         if not any(is_of(name, family) for family in HARMLESS):
             raise NotEmpty(
-                f"The state server is not empty: it has `{name}`. A backup is restored into an empty one, so that"
-                " no job is doubled. Take a new server, or a new ATELIER_HOME."
+                f"The state server is not empty: it has `{name}`. A backup is restored into an empty one, so"
+                " that no job is doubled. Take a new server, or a new ATELIER_HOME."
             )
 
 
