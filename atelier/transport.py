@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import httpx
 
-from atelier.errors import AtelierError, BadAnswer, LimitReached, Unavailable, Unreachable, error_for
+from atelier.errors import (
+    AtelierError,
+    BadAnswer,
+    LimitReached,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+    error_for,
+)
 
 RETRIES: Final = 3
 FIRST_PAUSE: Final = 0.25  # seconds before the first retry; doubled for each further one
@@ -40,7 +48,7 @@ class Transport:
     def __init__(self, url: str, api_key: str, retries: int = RETRIES) -> None:
         headers = {"User-Agent": "atelier-client"}
         if api_key:
-            headers["Authorization"] = f"Bearer {api_key}"
+            headers["Authorization"] = f"Bearer {_fit(api_key)}"
         self.url = url.rstrip("/")
         self._retries = retries
         try:
@@ -101,6 +109,14 @@ class Transport:
             response = self._http.request(method, path, **options)
         _raise_for(response)
         return response
+
+
+def _fit(api_key: str) -> str:
+    """The key, if a header may hold it. httpx would refuse it later, and show it in its error."""
+    if not all("!" <= char <= "~" for char in api_key):
+        detail = "It has a space, a line break or another character that no key has."
+        raise Unauthorized("This is no API key", detail, status=401, slug="unauthorized")
+    return api_key
 
 
 class NotSent(Unreachable):

@@ -150,8 +150,9 @@ def _place(job: Job) -> str:
     tried = f", attempt {len(job.attempts)} ended" if job.attempts else ""
     place = f", place {job.position}" if job.position else ""
     soon = job.estimated_start_seconds
+    first = ", at the front" if job.front else ""
     held = ", paused by an operator" if job.paused else ""
-    return f"queued{place}{tried}{held}" + (f", starts in about {soon:.0f} s" if soon else "")
+    return f"queued{place}{first}{tried}{held}" + (f", starts in about {soon:.0f} s" if soon else "")
 
 
 def _measure(job: Job) -> dict[str, Any]:

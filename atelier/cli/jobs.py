@@ -23,7 +23,7 @@ from atelier.cli.many import (
     tell_count,
 )
 from atelier.cli.table import ago, print_table
-from atelier.records import Artifact, Attempt, Job
+from atelier.records import Artifact, Attempt, Job, time_of
 
 if TYPE_CHECKING:  # it loads the HTTP library, which --help can do without
     from atelier.operator import OwnedJob
@@ -192,6 +192,7 @@ def _description(job: Job) -> list[str]:
         ("created", job.created_at),
         ("started", job.started_at),
         ("finished", job.finished_at),
+        ("expires", time_of(job.raw.get("expires_at"))),
         ("retry of", job.retry_of),
         ("webhook", job.webhook),
         ("error", job.error and f"{job.error.type}: {job.error.detail or job.error.title}"),

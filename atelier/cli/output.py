@@ -47,10 +47,10 @@ class Output:
     def error(self, error: AtelierError) -> None:
         """Say what went wrong, and the way out where there is one."""
         self.object({"error": _as_json(error)})
-        self.note(f"error: {error}")
-        if isinstance(error, Refused):
-            for problem in error.problems:
-                self.note(f"  {problem.pointer or '/'}: {problem.detail}")
+        problems = error.problems if isinstance(error, Refused) else ()
+        self.note(f"error: {error.title if isinstance(error, Refused) and problems else error}")
+        for problem in problems:
+            self.note(f"  {problem.pointer or '/'}: {problem.detail}")
         if hint := _way_out(error):
             self.note(hint)
 
@@ -58,6 +58,8 @@ class Output:
 def _way_out(error: AtelierError) -> str:
     if isinstance(error, Unreachable):
         return "Start a server with `atelier up`, or set ATELIER_URL to where one runs."
+    if isinstance(error, Unauthorized) and error.slug == "forbidden":
+        return "`atelier keys create OWNER --scope admin` makes a key that may, on the server's machine."
     if isinstance(error, Unauthorized):
         return "Set ATELIER_API_KEY; `atelier keys create` makes a key on the server's machine."
     return ""

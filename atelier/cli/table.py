@@ -33,11 +33,20 @@ def ago(moment: datetime | None) -> str:
     """`42 s ago`."""
     if moment is None:
         return ""
-    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    return f"{_span((datetime.now(UTC) - moment).total_seconds())} ago"
+
+
+def until(moment: datetime) -> str:
+    """`in 42 s`; `now` when the moment has come."""
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    return f"in {_span(seconds)}" if seconds > 0 else "now"
+
+
+def _span(seconds: float) -> str:
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def bytes_text(count: float) -> str:

@@ -8,7 +8,7 @@ from atelier.cli.common import JsonFlag, client_of, finish, output_of
 from atelier.cli.exits import Exit
 from atelier.cli.jobs import JobId
 from atelier.cli.output import Output
-from atelier.cli.table import ago, print_table
+from atelier.cli.table import ago, print_table, until
 
 if TYPE_CHECKING:  # it loads the HTTP library, which --help can do without
     from atelier.webhooks import Delivery, DeliveryAttempt, Endpoint
@@ -149,12 +149,11 @@ def _tell_condition(endpoint: "Endpoint", output: Output) -> None:
 def _condition(endpoint: "Endpoint") -> str:
     if endpoint.disabled_at:
         return f"disabled ({endpoint.disabled_because})"
-    return f"failing, first {ago(endpoint.failing_since)}" if endpoint.failing_since else "enabled"
+    return f"failing, the first time {ago(endpoint.failing_since)}" if endpoint.failing_since else "enabled"
 
 
 def _description(delivery: "Delivery") -> list[str]:
-    moment = delivery.next_attempt_at
-    next_one = f", next attempt {moment.astimezone().isoformat(' ', 'seconds')}" if moment else ""
+    next_one = f", next attempt {until(delivery.next_attempt_at)}" if delivery.next_attempt_at else ""
     head = f"{delivery.id} {delivery.type} to {delivery.webhook}: {delivery.state}{next_one}"
     return [head, *(f"  {ago(each.at)}: {_outcome(each)}" for each in delivery.attempts)]
 

@@ -29,7 +29,8 @@ def add_commands(commands: Commands) -> None:
 
 def _create(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
     key, text = Keys(state).create(given.owner, given.name, [given.scope] if given.scope else [])
-    show(given, {**_shown(key), "key": text}, f"{text}\nKeep it: it is not shown again.")
+    show(given, {**_shown(key), "key": text}, text)
+    print("Keep it: it is not shown again.", file=sys.stderr)
     return OK
 
 

@@ -15,7 +15,7 @@ import httpcore
 from infra.outbound.addresses import Address, is_public
 from infra.outbound.allow import Allow
 from infra.outbound.errors import Unreachable, UrlRefused
-from infra.outbound.urls import Url
+from infra.outbound.urls import NOT_PUBLIC, Url
 
 MOST_TRIED = 4  # addresses of one name
 Resolve = Callable[[str], list[str]]
@@ -120,7 +120,7 @@ class CheckedBackend(httpcore.NetworkBackend):
         if not self._url.is_plain:
             raise UrlRefused("Only https URLs on port 443 are used.")
         if not is_public(address):
-            raise UrlRefused("The URL leads to an address that is not public.")
+            raise UrlRefused(NOT_PUBLIC)
 
     def _resolve_in_time(self) -> list[str]:
         """In a thread, because the system's resolver knows no deadline; one that is late is left behind."""

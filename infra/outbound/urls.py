@@ -11,6 +11,7 @@ from infra.outbound.errors import UrlRefused
 
 LONGEST = 2048  # characters of a URL
 LONGEST_HOST = 253
+NOT_PUBLIC = "The URL leads to an address that is not public; only the server's operator can allow it."
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 NUMBER_LIKE = re.compile(
@@ -53,7 +54,7 @@ def check_url(url: str, allow: Allow) -> Url:
     if allow.names(found.host, found.port) or (address is not None and allow.holds(address)):
         return found
     if address is not None and not is_public(address):
-        raise UrlRefused("The URL leads to an address that is not public.")
+        raise UrlRefused(NOT_PUBLIC)
     if address is None and allow.networks:
         return found  # what it resolves to decides
     if not found.is_plain:

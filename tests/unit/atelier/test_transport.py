@@ -176,3 +176,10 @@ def test_ids_cannot_lead_to_other_paths(server):
         client.get("../keys?x=1")
 
     assert server.seen[0].path == "/v1/jobs/..%2Fkeys%3Fx%3D1"
+
+
+@pytest.mark.parametrize("key", ["atl_key\nKeep it", "atl_key ", "atl_schlüssel"])
+def test_a_key_that_no_header_may_hold_is_refused_and_not_shown(key):
+    with pytest.raises(errors.Unauthorized) as refused:
+        Client("http://127.0.0.1:1", key)
+    assert "atl_" not in str(refused.value)

@@ -75,7 +75,9 @@ class TestKeys:
 
     def test_for_people(self, admin: Admin, on_server: Settings) -> None:
         assert "no keys" in admin(on_server, "keys", "list").stdout
-        assert admin(on_server, "keys", "create", "alice").stdout.startswith("atl_")
+        made = admin(on_server, "keys", "create", "alice")
+        assert re.fullmatch(r"atl_\S+\n", made.stdout)  # so that KEY=$(…) holds the key alone
+        assert "not shown again" in made.stderr
         assert "alice" in admin(on_server, "keys", "list").stdout
 
     def test_exit_codes(self, admin: Admin, on_server: Settings) -> None:
