@@ -41,7 +41,7 @@ class EndpointGone(NoTarget):
 
 class NoSecret(NoTarget):
     """Webhooks by URL are signed with your own webhook secret, and you have none yet: make one with
-    `POST /v1/webhook-secret/rotate`."""
+    `atelier webhooks secret --rotate` (`POST /v1/webhook-secret/rotate`)."""
 
 
 class DisabledBecause(StrEnum):
