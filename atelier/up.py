@@ -227,7 +227,7 @@ class Supervisor:
             self._stop.set()
             if self._signals == 2:
                 for worker in self._parts[1:]:  # to a worker the second one means: give the job back now
-                    worker.ask_to_stop()
+                    worker.ask_to_hurry()
             elif self._signals > 2:
                 raise KeyboardInterrupt  # the tethers kill what is left
 

@@ -147,7 +147,7 @@ def test_a_second_signal_gives_the_running_job_back_at_once(make_stack):
     stack.process.terminate()
     wait_for(lambda: stack.said("stopping the workers"), what="it waits for the workers")
     stack.process.terminate()
-    assert stack.process.wait(30) == 0
+    assert stack.process.wait(60) == 0
 
     stack.start()
     with Client(stack.url, "") as client:

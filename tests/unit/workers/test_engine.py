@@ -150,7 +150,7 @@ def test_loading_has_a_deadline_of_its_own(run: Run) -> None:
 def test_encoding_has_a_deadline_of_its_own(run: Run) -> None:
     """Longer than the one between two steps, or shorter."""
     assert names(run("encode=1.2"))[-1] == "done"
-    with pytest.raises(EngineHung, match=r"1\.5 s while encoding"):
+    with pytest.raises(EngineHung, match="4 s while encoding"):
         run("encode=30")
     assert names(run("next"))[-1] == "done"
 
