@@ -38,10 +38,10 @@ class Fleet:
                 member.keep_running()
         return max(member.wait() for member in self._members)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
         for member in self._members:
-            member.drain()
+            member.drain(number)
 
 
 class Member:
@@ -67,10 +67,10 @@ class Member:
         if self._process is None and time.monotonic() >= self._due:
             self._start()
 
-    def drain(self) -> None:
-        """Ask it to end, or, the second time, to hurry."""
+    def drain(self, number: int) -> None:
+        """Ask it to end, or, the second time, to hurry; by the signal that asked us."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
 
     def wait(self) -> int:
         """Its exit code, once it has ended; 0 when it was not running."""
