@@ -17,7 +17,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     """No server answers, or it is down or full for now."""
     UNAUTHORIZED = 4
-    """The API key is missing, unknown or revoked."""
+    """The API key is missing, unknown or revoked, or may not do this."""
     CANCELLED = 5
     """The job was cancelled."""
     NOT_FOUND = 6

@@ -1,5 +1,6 @@
 """What faults are done to: clusters of real parts that one test may break, with proxies between them."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,17 @@ from tests.servers import FORGETFUL, StateServer, redis_program, valkey_program
 
 QUICK = {"lease_seconds": 3.0, "beat_seconds": 0.5, "tick_seconds": 0.5, "idle_claim_seconds": 1.0}
 """Settings that make losses show in a few seconds instead of twenty."""
+
+NEED_THE_MACHINE = re.compile(r"test_(\w+_faults|crash_points)\.py")
+"""Tests with leases of three seconds, which a machine that runs others beside them can stall for longer than
+that: they are slow ones, for `make chaos`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and NEED_THE_MACHINE.fullmatch(item.path.name):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

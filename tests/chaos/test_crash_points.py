@@ -89,7 +89,7 @@ def walkers(make_cluster: Callable[..., Cluster], state: StateServer, tmp_path: 
     weights = FAKE_FAMILY / "weights" / "plain"
     names = [name_of(walk) for walk in WORKER_WALKS + ENGINE_WALKS]
     catalog.write_text("".join(MODEL.format(name=name, weights=weights) for name in names))
-    cluster = make_cluster(state, catalog=str(catalog), queues=",".join(names))
+    cluster = make_cluster(state, catalog=str(catalog), queues=",".join(names), lease_seconds=8.0)
     cluster.use_catalog(catalog)
     return cluster
 

@@ -40,7 +40,7 @@ def test_a_worker_is_cut_off_from_the_state_server(
     done = succeeded_once(cluster, job)
     ways[lonely.pid].way = Way.OPEN
     # Then
-    wait_for(lambda: lonely.records("attempt.ended"), 20, "the end of the first attempt")
+    wait_for(lambda: lonely.records("attempt.ended"), 60, "the end of the first attempt")
     assert lonely.records("attempt.ended")[0]["outcome"] == "lost"
     assert outcomes(done) == [Outcome.LOST, Outcome.SUCCEEDED]
     assert cluster.job(job.id) == done
