@@ -362,3 +362,25 @@ class TestUsage:
         (settings.places.artifacts / "link").symlink_to("/usr")
 
         assert usage_bytes(settings) < 100
+
+
+def test_a_deleted_job_is_not_brought_back_by_a_slow_archiving(house: House) -> None:
+    # Given a collector that has read a record, and is slow to write it
+    job = house.finished()
+    house.later(120)
+
+    class Slow(Archive):
+        def put(self, record: Mapping[str, str]) -> None:
+            """Meanwhile another collector archives the job, and its owner deletes it with its objects."""
+            assert house.archive() == 1
+            house.queue.delete(job.id, job.owner)
+            house.storage.delete_prefix(job_prefix(job.owner, job.id))
+            super().put(record)
+
+    # When it goes on, before what is known of the job is removed
+    house.archive(house.queue_with(Slow(house.storage)))
+    house.queue.forget(job.id)
+
+    # Then nothing is left from which the job could be indexed again
+    assert not list(house.storage.list(job_prefix(job.owner, job.id)))
+    assert house.search().adopted == 0

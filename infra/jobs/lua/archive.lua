@@ -5,7 +5,8 @@
 local job = load_job(A.job_id)
 if not job then
   redis.call('ZREM', P .. 'finished', A.job_id)
-  return answer(archived_job(A.job_id) and 'ok' or 'gone')
+  local known = archived_job(A.job_id)
+  return answer(known and not known.deleted and 'ok' or 'gone')
 end
 if job.delete_requested_at ~= '' then
   redis.call('ZREM', P .. 'finished', job.id)

@@ -123,3 +123,15 @@ def test_tick_comes_to_every_hooked_job(bench: Bench) -> None:
         bench.queue.tick()
 
     assert [message["job"] for message in messages(bench)] == [old.id]
+
+
+def test_a_job_that_has_no_place_yet_has_not_ended(bench: Bench) -> None:
+    """A restore writes all records without a place; whoever ticks meanwhile must tell nothing of them."""
+    job = bench.add(webhook=HOOK)
+    bench.state.hset(f"{PREFIX}j:{job.id}", "place", "")
+
+    bench.queue.tick()
+    bench.queue.tick()
+
+    assert messages(bench) == []
+    assert hooked(bench) == {job.id}

@@ -20,6 +20,7 @@ local function outbox_key(id) return P .. 'outbox:' .. id end
 -- Put what became of a final job into the outbox, for its webhook. Said again: nothing more. `hooked` has the jobs
 -- that are still to be told of: code of schema 1 ends jobs without telling, and tick makes up for it.
 local function tell(job)
+  if job.finished_at == '' then return end  -- a restore has written it, and has yet to give it its place
   redis.call('SREM', P .. 'hooked', job.id)
   if job.webhook == '' or job.delete_requested_at ~= '' then return end
   local id = message_id(job.id)
