@@ -1,4 +1,4 @@
-"""Models with the real classes and tiny random weights, built on the spot and saved as the big ones are."""
+"""A Stable Diffusion of random weights."""
 
 from pathlib import Path
 
@@ -10,29 +10,9 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-)
+from transformers import CLIPTextConfig, CLIPTextModel
 
-TALES = [
-    "Once upon a time a fox met an owl in the wood.",
-    "The owl said: hello, little fox! Where do you go?",
-    "Ein Märchen über Füchse, naïve 🦊 und 🦉, مرحبا, 狐.",
-]
-
-
-def clip_tokenizer() -> CLIPTokenizer:
-    """Every byte is a token, alone and at a word's end, so that any text can be read."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    pieces = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    vocab = {piece: number for number, piece in enumerate(pieces)}
-    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=77)
+from tests.families.tiny.tokenizers import clip_tokenizer
 
 
 def save_stable_diffusion(folder: Path, *, tiny_vae: bool = False) -> Path:
@@ -103,41 +83,3 @@ def _tiny_vae() -> AutoencoderTiny:
         num_decoder_blocks=(1, 1, 1),
         latent_channels=4,
     )
-
-
-def bpe_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE, so that one character may be several tokens."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        special_tokens=["<|end|>", "<|pad|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    bpe.train_from_iterator(TALES, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, eos_token="<|end|>", pad_token="<|pad|>", model_max_length=256
-    )
-
-
-def save_causal_lm(folder: Path) -> Path:
-    """A LlamaForCausalLM of random weights, with its tokenizer."""
-    torch.manual_seed(0)
-    tokenizer = bpe_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    LlamaForCausalLM(config).eval().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder

@@ -1,0 +1,49 @@
+"""What `test_every_family.py` runs: each family with a tiny model, and small inputs for each of its kinds.
+
+A family's cases stand beside the code that saves its tiny model, in `tests/families/tiny/<family>.py`, as
+`CASES`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.families import tiny
+
+
+@dataclass(frozen=True)
+class Given:
+    """Stands in a case's inputs where a file is needed; the harness uploads a sample."""
+
+    media: Literal["image", "mask", "video", "sound", "midi"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One tiny model of a family."""
+
+    name: str
+    """The model is called `tiny/<name>`."""
+    family: str
+    save: Callable[[Path], Path]
+    """Writes the model into a folder, as a checkpoint is saved, and returns the folder."""
+    inputs: Mapping[str, Mapping[str, Any]]
+    """Small inputs by kind; files as `Given`."""
+    tolerance: float = 1e-4
+    """Most by which a sample may differ alone and in a batch, as a share of its full range. 1/255 where the
+    family answers in whole steps of colour."""
+    alone: str = ""
+    """Why requests of this family are not run in one batch; empty: they are."""
+    row: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the catalog row beside those that `add_folder` writes."""
+    serves: bool = False
+    """Whether it is a text family, whose samples are texts and must be equal."""
+
+
+def cases() -> Iterator[Case]:
+    """Every case of every module in `tests/families/tiny`."""
+    for module in pkgutil.iter_modules(tiny.__path__):
+        yield from getattr(importlib.import_module(f"{tiny.__name__}.{module.name}"), "CASES", ())
