@@ -55,7 +55,9 @@ class Deployment:
 def deployment(tmp_path: Path, redis7: StateServer, broker: StateServer) -> Iterator[Deployment]:
     """On the oldest server that both releases know; nothing runs yet."""
     with tarfile.open(PACKED) as archive:
-        archive.extractall(tmp_path, filter="data")
+        # Pythons before 3.11.4 do not take it as an argument, and unpack the project's own archive without it.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(tmp_path)
     with running_cluster(
         tmp_path,
         redis7,
