@@ -90,7 +90,11 @@ class Dispatcher:
     def _launch(self, message: Message) -> None:
         thread = threading.Thread(target=self._deliver, args=(message,), name=message.id, daemon=True)
         self._flying.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the process may have no more threads; the message's lease will end
+            self._flying.discard(thread)
+            raise
 
     def _deliver(self, message: Message) -> None:
         lease_ends = time.monotonic() + FLIGHT_SECONDS

@@ -1,6 +1,7 @@
 """The outbox: messages that wait to be sent, and what became of those that were."""
 
 import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -12,8 +13,11 @@ from infra.jobs import survey
 from infra.jobs.answers import Limits
 from infra.jobs.codec import dump, pairs
 from infra.jobs.scripts import PREFIX, Scripts
+from infra.logs import get_logger
 from infra.webhooks.endpoints import DisabledBecause
 from infra.webhooks.messages import Delivery, DeliveryAttempt, DeliveryState, Message
+
+log = get_logger()
 
 FLIGHT_SECONDS = 60.0
 """A dispatcher that took a message and says nothing for so long is taken for dead (FLIGHT_MS in Lua)."""
@@ -62,7 +66,7 @@ class Outbox:
         if found and self._confirms:
             # A job's end must be on disk before anybody is told, so ask again, durably, for the same ones.
             _, found, _ = self._scripts.run_durably("outbox_take", token=token, most=most)
-        return [Message.read(pairs(flat)) for flat in found]
+        return list(_readable(found))
 
     def _take(self, token: str, most: int) -> list[list[str]]:
         """Goes on while a call finds none to send among more that are due than it can look at."""
@@ -116,3 +120,18 @@ class Outbox:
 def message_id(job_id: str) -> str:
     """Of the message about a job's end: a job ends once, so there is one."""
     return job_id.replace("job_", "msg_", 1)
+
+
+def _readable(found: Iterable[list[str]]) -> Iterator[Message]:
+    """The messages, but for what this code cannot read: it must not keep the others from being sent."""
+    for flat in found:
+        fields = pairs(flat)
+        try:
+            yield Message.read(fields)
+        except (KeyError, ValueError) as error:
+            log.error(
+                "A message cannot be read",
+                action="webhook.unreadable",
+                message_id=fields.get("id"),
+                error=repr(error),
+            )

@@ -265,3 +265,10 @@ def test_many_due_messages_to_one_destination_are_looked_past(office: Office) ->
 
     assert message.job == quick.id
     assert office.outbox.backlog().pending == len(dead) + 1
+
+
+def test_a_message_that_cannot_be_read_keeps_no_other_from_being_sent(office: Office) -> None:
+    torn, whole = office.ended(URL), office.ended(URL)
+    office.state.hdel(f"{PREFIX}outbox:{torn.id.replace('job_', 'msg_')}", "version")
+
+    assert taken(office) == [whole.id]
