@@ -5,28 +5,24 @@ whole running Atelier, from a request over HTTP to the artifact.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-from pipelines.outputs import Sound, Video
 
 from atelier import Client
 from atelier.records import Job
-from pipelines.base import Output, Request, load_family, load_pipeline
+from pipelines.base import load_family
 from pipelines.catalog import Catalog
-from pipelines.errors import PipelineError, Stopped
+from pipelines.errors import Stopped
 from pipelines.kinds import KINDS
 from tests import servers
 from tests.e2e.stack import Stack
 from tests.families import samples
-from tests.families.cases import Given, cases
-from tests.families.house_of_models import build
+from tests.families.cases import Given
+from tests.families.trying import CASES, Loaded, Told, build, difference, run
 
-CASES = {case.name: case for case in cases()}
 KINDS_OF_CASES = [(name, kind) for name, case in CASES.items() for kind in case.inputs]
 LONG = {"steps": 60, "max_tokens": 200, "duration_seconds": 30}
 """What makes a tiny model busy for long enough to be stopped, where its kind has that field."""
@@ -38,107 +34,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog file with every case's model, as `atelier models add` would write it."""
-    return build(CASES.values(), tmp_path_factory.mktemp("families"))
+    return build(tmp_path_factory.mktemp("families"))
 
 
 @pytest.fixture(scope="session")
-def loaded(models: Path) -> "Loaded":
+def loaded(models: Path) -> Loaded:
     return Loaded(Catalog.load([models]), models.parent)
-
-
-@dataclass
-class Loaded:
-    """The models' pipelines; the last one stays loaded."""
-
-    catalog: Catalog
-    folder: Path
-    name: str = ""
-    pipeline: Any = None
-
-    def get(self, name: str) -> Any:
-        if self.name != name:
-            self.name, self.pipeline = name, load_pipeline(self.catalog.get(f"tiny/{name}"), "cpu")
-        return self.pipeline
-
-    def request(self, name: str, kind: str, number: int, **changes: Any) -> Request:
-        """Request `number` of a case: each has its own seed, and its own words where it takes any."""
-        raw = {**CASES[name].inputs[kind], "seed": 100 * number + 7, **changes}
-        if number and isinstance(raw.get("prompt"), str) and raw["prompt"]:
-            raw["prompt"] = f"{raw['prompt']} and {number} more"
-        files = {
-            field: samples.write(value, self.folder)
-            for field, value in raw.items()
-            if isinstance(value, Given)
-        }
-        sent = {field: {"upload": "u"} if field in files else value for field, value in raw.items()}
-        inputs = self.catalog.resolve(kind, f"tiny/{name}", sent).inputs
-        return Request(str(number), kind, inputs, files)
-
-
-@dataclass
-class Told:
-    """A progress, or an emit, that remembers; raises Stopped after `stop_after` steps."""
-
-    stop_after: int | None = None
-    steps: list[tuple[int, int]] = field(default_factory=list)
-    outputs: dict[str, list[Output]] = field(default_factory=dict)
-    errors: dict[str, PipelineError] = field(default_factory=dict)
-
-    def __call__(self, step: int, total: int, previews: Any = None) -> set[int]:
-        self.steps.append((step, total))
-        if self._enough:
-            raise Stopped
-        return set()
-
-    @property
-    def _enough(self) -> bool:
-        return self.stop_after is not None and len(self.steps) >= self.stop_after
-
-    def progress(self, request: Request, step: int, total: int) -> None:
-        self.steps.append((step, total))
-
-    def stopped(self, request: Request) -> bool:
-        return self._enough
-
-    def delta(self, request: Request, index: int, text: str) -> None: ...
-
-    def done(self, request: Request, outputs: list[Output]) -> None:
-        self.outputs[request.id] = outputs
-
-    def failed(self, request: Request, error: PipelineError) -> None:
-        self.errors[request.id] = error
-
-
-def run(pipeline: Any, requests: list[Request], told: Told) -> list[list[Output]]:
-    """What the requests give, whichever way the family takes them; raises what one of them raised."""
-    if requests[0].kind not in pipeline.capabilities.serves:
-        made: list[list[Output]] = pipeline.run(requests, told)
-        return made
-    pipeline.serve(requests, told)
-    for error in told.errors.values():
-        raise error
-    return [told.outputs[request.id] for request in requests]
-
-
-def numbers(output: Output) -> list[np.ndarray]:
-    """A sample as arrays of 0 to 1 (pictures) or −1 to 1 (sound)."""
-    match output.value:
-        case Image.Image() as picture:
-            return [np.asarray(picture, dtype=np.float32) / 255]
-        case Video(frames=frames, sound=sound):
-            return [frames.astype(np.float32) / 255, *([sound.samples] if sound else [])]
-        case Sound(samples=heard):
-            return [heard]
-        case text:
-            return [np.frombuffer(str(text).encode(), dtype=np.uint8)]
-
-
-def difference(one: Output, other: Output) -> float:
-    """The most by which two samples differ; infinite where they have not the same shape."""
-    pairs = list(zip(numbers(one), numbers(other), strict=True))
-    if any(a.shape != b.shape for a, b in pairs):
-        return float("inf")
-    return max(float(np.abs(a.astype(np.float32) - b.astype(np.float32)).max(initial=0)) for a, b in pairs)
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS_OF_CASES)
@@ -182,8 +83,6 @@ def test_a_stop_ends_it_and_leaves_it_usable(loaded: Loaded, name: str) -> None:
 
 
 def test_every_family_that_comes_with_atelier_has_a_case() -> None:
-    from importlib.metadata import entry_points
-
     ours = {
         entry.name for entry in entry_points(group="atelier.families") if entry.value.startswith("pipelines.")
     }
