@@ -12,7 +12,7 @@ from tests.families.trying import CASES, Loaded, Told, build, difference, run
 PAGE = Path(__file__).parents[2] / "docs" / "families.md"
 BEGIN, END = "<!-- measured by python -m tests.families -->\n", "<!-- end -->\n"
 HEAD = (
-    "| Family | Kinds | Most rows at once | Progress | Previews | A seed repeats | Apart, alone and in a pair |\n"
+    "| Family | Kinds | Most rows at once | Progress | Previews | A seed repeats | Alone and in a pair |\n"
     "|---|---|---|---|---|---|---|\n"
 )
 
