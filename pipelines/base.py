@@ -4,6 +4,7 @@ A family has `kinds`, `capabilities`, `load`, and `run` (whole batches) or `serv
 leave while it runs, as text does), or both. `docs/families.md` shows how to write one.
 """
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pipelines.models import Model
+    from pipelines.outputs import Facts, Sound, Video
 
 GROUP = "atelier.families"
 """Entry point group in which a package names its families."""
@@ -35,6 +37,9 @@ class Request:
     """Effective inputs, an instance of the kind's class: every field has its value, the seed too."""
     files: Mapping[str, Path] = field(default_factory=dict)
     """Local copies of the files that the inputs refer to, by field name."""
+    repeatable: bool = True
+    """Whether its seed must give the same sample bit for bit. A serving family may compute a request whose
+    seed nobody chose together with others that come and go, which is faster and differs by rounding."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,16 @@ class Output:
 
     index: int
     """Which of the request's `n` outputs it is, from 0."""
-    media_type: str
-    """What `media.write` makes of it: image/png or text/plain."""
-    value: "Image | str"
+    value: "Image | Video | Sound | str"
+    """`media.write` makes files of it, in the format that the request's inputs name."""
     seed: int
     role: str = "output"
     bucket: int = 1
-    """How many rows were computed together with it, itself included."""
+    """How many rows were computed together with it, itself included; 0: that changed while it was made."""
     row: int = 0
     """Which of those rows it was. The same bucket and row give the same bits again."""
+    facts: "Facts" = field(default_factory=dict)
+    """What is known of it beside the value, such as `finish_reason` or `tempo`; part of its artifact."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,13 @@ class Family(Protocol):
     capabilities: ClassVar[Capabilities]
 
     @classmethod
-    def load(cls, weights: Path, device: str, dtype: str) -> "Family":
+    def load(cls, weights: Path, device: str, dtype: str, **options: Any) -> "Family":
         """A pipeline from the weights in a local folder, on `device` (`cpu`, `cuda:0`), in the number
-        format `dtype` (`auto`, `float32`, …). Fetches nothing, runs no code from the folder."""
+        format `dtype` (`auto`, `float32`, …). Fetches nothing, runs no code from the folder.
+
+        A family names the options that it takes, as keywords; they are the row's `options`. One that calls
+        a server takes `url`, and no weights (None); one that applies LoRAs takes `loras`, files by name.
+        """
 
 
 class BatchFamily(Family, Protocol):
@@ -124,8 +134,11 @@ class BatchFamily(Family, Protocol):
 class ServingFamily(Family, Protocol):
     """A family whose requests join and leave while it runs."""
 
-    def serve(self, requests: Iterable[Request], emit: Emit) -> None:
-        """Run requests as they come, until `requests` ends; tell everything by `emit`."""
+    def serve(self, requests: Iterable[Request | None], emit: Emit) -> None:
+        """Run requests as they come, until `requests` ends; tell everything by `emit`.
+
+        None says that no further request has come since: go on with those that run, and ask again.
+        """
 
 
 def buckets(rows: int, largest: int) -> list[int]:
@@ -159,4 +172,14 @@ def load_family(name: str) -> Any:
 def load_pipeline(model: "Model", device: str) -> Any:
     """A model of the catalog as a pipeline on `device`, its weights checked; raises ModelUnavailable."""
     model.check_weights()
-    return load_family(model.family).load(model.weights, device, model.dtype)
+    load = load_family(model.family).load
+    options = dict(model.options)
+    if model.url:
+        options["url"] = model.url
+    if model.loras:
+        options["loras"] = {name: lora.weights for name, lora in model.loras.items()}
+    try:
+        inspect.signature(load).bind(model.weights, device, model.dtype, **options)
+    except TypeError as error:
+        raise ModelUnavailable(f"family {model.family} does not take these options: {error}") from error
+    return load(model.weights, device, model.dtype, **options)

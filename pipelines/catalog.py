@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pipelines.errors import UnknownModel
 from pipelines.folders import add_folder
 from pipelines.kinds import Inputs, inputs_of
+from pipelines.loras import Lora
 from pipelines.models import Model, digest_folder
 from pipelines.seeds import choose_seed
 
@@ -48,6 +49,8 @@ class Catalog:
 
     models: dict[str, Model]
     problems: tuple[CatalogProblem, ...] = field(default=())
+    not_offered: dict[str, Model] = field(default_factory=dict)
+    """Rows that no request may name yet: nobody has pulled them, or accepted their licence."""
 
     @classmethod
     def load(cls, extra: Sequence[Path] = ()) -> "Catalog":
@@ -56,30 +59,28 @@ class Catalog:
         A row whose name is there already overrides it key by key (defaults and limits field by field).
         A broken row is left out and told in `problems`; the others still load.
         """
-        rows: dict[str, dict[str, Any]] = {}
-        models: dict[str, Model] = {}
-        problems: list[CatalogProblem] = []
+        reading = _Reading()
         for file in (BUILT_IN, *extra):
-            try:
-                found = list(_rows(file))
-            except (OSError, ValueError) as error:
-                problems.append(CatalogProblem(file, "", str(error)))
-                continue
-            for number, row in enumerate(found, start=1):
-                name = str(row.get("name") or f"row {number}")
-                merged = _overlay(rows.get(name, {}), row)
-                try:
-                    models[name] = Model.model_validate(merged)
-                    rows[name] = merged
-                except ValidationError as error:
-                    problems.append(CatalogProblem(file, name, _in_words(error)))
-        return cls({name: model for name, model in models.items() if model.enabled}, tuple(problems))
+            reading.add(file)
+        models = {name: model for name, model in reading.models.items() if model.enabled}
+        for lora in reading.loras.values():
+            for name in lora.models:
+                if name in models:
+                    loras = {**models[name].loras, lora.name: lora}
+                    models[name] = models[name].model_copy(update={"loras": loras})
+        return cls(
+            {name: model for name, model in models.items() if model.offered},
+            tuple(reading.problems),
+            {name: model for name, model in models.items() if not model.offered},
+        )
 
     def get(self, name: str) -> Model:
         """The model of this name; raises UnknownModel."""
-        if name not in self.models:
-            raise UnknownModel(f"there is no model {name!r}; known: {', '.join(self.models)}")
-        return self.models[name]
+        if name in self.models:
+            return self.models[name]
+        if name in self.not_offered:
+            raise UnknownModel(f"{name} is not offered here: {self.not_offered[name].why_not_offered}")
+        raise UnknownModel(f"there is no model {name!r}; known: {', '.join(self.models)}")
 
     def for_kind(self, kind: str) -> list[Model]:
         """The models that do `kind`, in the catalog's order; raises UnknownKind."""
@@ -109,14 +110,51 @@ class Catalog:
         return Resolved(chosen, inputs, inputs.cost() * chosen.seconds_per_unit)
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The `[[model]]` tables of a file, their weights made absolute; raises ValueError on a broken file."""
-    content = tomllib.loads(file.read_text(encoding="utf-8"))
-    tables = content.pop("model", [])
-    if content:
-        raise ValueError(f"has only [[model]] tables, not {', '.join(content)}")
+class _Reading:
+    """The tables of catalog files, read one file after the other."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, Model] = {}
+        self.loras: dict[str, Lora] = {}
+        self.problems: list[CatalogProblem] = []
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def add(self, file: Path) -> None:
+        try:
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            models, loras = list(_tables(file, content, "model")), list(_tables(file, content, "lora"))
+            if content:
+                raise ValueError(f"has only [[model]] and [[lora]] tables, not {', '.join(content)}")
+        except (OSError, ValueError) as error:
+            self.problems.append(CatalogProblem(file, "", str(error)))
+            return
+        for number, row in enumerate(models, start=1):
+            self._add_model(file, str(row.get("name") or f"row {number}"), row)
+        for number, row in enumerate(loras, start=1):
+            self._add_lora(file, str(row.get("name") or f"row {number}"), row)
+
+    def _add_model(self, file: Path, name: str, row: dict[str, Any]) -> None:
+        merged = _overlay(self._rows.get(name, {}), row)
+        try:
+            if "loras" in row:
+                raise ValueError("loras: a LoRA is a [[lora]] table of its own")
+            self.models[name] = Model.model_validate(merged)
+            self._rows[name] = merged
+        except ValueError as error:
+            self.problems.append(CatalogProblem(file, name, _in_words(error)))
+
+    def _add_lora(self, file: Path, name: str, row: dict[str, Any]) -> None:
+        try:
+            self.loras[name] = Lora.model_validate(row)
+        except ValidationError as error:
+            self.problems.append(CatalogProblem(file, f"lora {name}", _in_words(error)))
+
+
+def _tables(file: Path, content: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
+    """Take the `[[key]]` tables of a file, weights made absolute; raises ValueError on a broken file."""
+    tables = content.pop(key, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ValueError("model must be written as [[model]]")
+        raise ValueError(f"{key} must be written as [[{key}]]")
     for table in tables:
         weights = table.get("weights")
         at = file.resolve().parent / weights if isinstance(weights, str) and weights.strip() else weights
@@ -125,13 +163,15 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
 
 def _overlay(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = {**under, **over}
-    for name in ("defaults", "limits"):
+    for name in ("defaults", "limits", "options"):
         if isinstance(under.get(name), dict) and isinstance(over.get(name), dict):
             merged[name] = {**under[name], **over[name]}
     return merged
 
 
-def _in_words(error: ValidationError) -> str:
+def _in_words(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
     return "; ".join(
         f"{'.'.join(map(str, details['loc']))}: {details['msg']}" if details["loc"] else details["msg"]
         for details in error.errors(include_url=False)

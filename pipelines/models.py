@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pipelines.errors import InvalidInputs, ModelUnavailable, Problem
 from pipelines.kinds import KINDS, Inputs, parse_inputs, pointer, schema_of
 from pipelines.limits import Limit
+from pipelines.loras import Lora, as_path, unknown_loras
 
+HUB = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}/[a-z0-9][a-z0-9._-]{0,63}$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -24,9 +26,25 @@ class Model(BaseModel):
     title: str = Field("", max_length=200, description="One line for people; the name when empty.")
     family: str = Field(pattern=SLUG, description="The family whose code runs it, by its entry point's name.")
     kinds: list[str] = Field(min_length=1, description="The kinds it does.")
-    weights: Path = Field(description="Folder of the weights; relative to the catalog file that says so.")
+    weights: Path | None = Field(
+        None, description="Folder of the weights; relative to the catalog file that says so."
+    )
+    hub: str = Field(
+        "",
+        pattern=HUB,
+        description="Where `atelier models pull` gets the weights: a repository of the model hub.",
+    )
+    url: str = Field(
+        "",
+        max_length=500,
+        pattern=r"^(https?://[^\s@?#]+)?$",
+        description="Server that runs the model, for a family that calls one; it has no weights here.",
+    )
     revision: str = Field(
-        "", max_length=100, description="Which version of the weights this is; written into every artifact."
+        "",
+        max_length=100,
+        description="Which version of the weights this is; written into every artifact. "
+        "Empty in a row with `hub`: the newest, and `pull` writes down which that was.",
     )
     sha256: str = Field(
         "",
@@ -35,6 +53,14 @@ class Model(BaseModel):
     )
     licence: str = Field(
         "unknown", max_length=100, description="Licence of the weights, as an SPDX id where one is."
+    )
+    licence_class: Literal["open", "conditions", "non-commercial", "unknown"] = Field(
+        "unknown",
+        description="What the licence means for you: free to use; free within its conditions; "
+        "not for commercial use, so that it must be accepted first; not known.",
+    )
+    licence_accepted: bool = Field(
+        False, description="Whether the operator accepts a licence that is not for commercial use."
     )
     memory_bytes: int = Field(0, ge=0, description="Device memory it needs to run, in bytes; 0: not known.")
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
@@ -52,15 +78,22 @@ class Model(BaseModel):
         [], description="Kinds that it does when a request names no model; the last row that says so wins."
     )
     enabled: bool = Field(True, description="false takes the model out of the catalog.")
+    options: dict[str, Any] = Field(
+        {}, description="What the family's `load` takes beside the weights; each family says what."
+    )
     defaults: dict[str, Any] = Field({}, description="Values of fields that a request leaves out.")
     limits: dict[str, Limit] = Field({}, description="Narrower ranges of fields.")
+    loras: dict[str, Lora] = Field(
+        {}, description="The LoRAs that its requests may name; the catalog fills it in from `[[lora]]`."
+    )
 
-    @field_validator("weights", mode="before")
-    @classmethod
-    def _as_path(cls, value: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
-            raise ValueError("must name a folder")
-        return Path(value) if isinstance(value, str) else value
+    _weights_as_path = field_validator("weights", mode="before")(as_path)
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> "Model":
+        if not (self.weights or self.hub or self.url):
+            raise ValueError("needs weights, hub or url: where the model is")
+        return self
 
     @model_validator(mode="after")
     def _agrees_with_its_kinds(self) -> "Model":
@@ -78,9 +111,8 @@ class Model(BaseModel):
 
     def _check_defaults(self, kind: str) -> None:
         """A request with only what must be given has to be valid, or nobody could use the model."""
-        least = {"prompt": "-", **({"image": {"upload": "-"}} if "image" in KINDS[kind].model_fields else {})}
         try:
-            self.inputs(kind, least)
+            self.inputs(kind, _least(kind))
         except InvalidInputs as error:
             raise ValueError(f"with its own defaults, {kind} is not valid: {error}") from error
 
@@ -92,8 +124,11 @@ class Model(BaseModel):
         broken = [
             Problem(pointer("inputs", name), detail)
             for name, limit in self.limits.items()
-            if name in fields
+            if name in fields and name not in inputs.texts()  # which are checked once their words are known
             for detail in limit.broken_by(getattr(inputs, name))
+        ] + [
+            Problem(pointer("inputs", "loras", place, "name"), detail)
+            for place, detail in unknown_loras(getattr(inputs, "loras", ()), list(self.loras))
         ]
         if broken:
             raise InvalidInputs(broken)
@@ -111,23 +146,57 @@ class Model(BaseModel):
                 properties[name] = limit.narrow(properties[name])
         return {**schema, "properties": properties}
 
+    @property
+    def offered(self) -> bool:
+        """Whether requests may name it: it has a place to run from, and a licence that is not in the way."""
+        return bool(self.enabled and (self.weights or self.url) and not self.refused_by_licence)
+
+    @property
+    def why_not_offered(self) -> str:
+        """What an operator does so that requests may name it, in words; empty when they may."""
+        if not self.enabled:
+            return "its row says enabled = false"
+        if self.refused_by_licence:
+            return (
+                f"its licence, {self.licence}, is not for commercial use; "
+                f"`atelier models accept {self.name}` accepts it"
+            )
+        return "" if self.offered else f"it has not been pulled; `atelier models pull {self.name}` does that"
+
+    @property
+    def refused_by_licence(self) -> bool:
+        return self.licence_class == "non-commercial" and not self.licence_accepted
+
     def is_here(self) -> bool:
         """Whether this machine has the weights, so that a worker on it can serve the model."""
-        return bool(_files(self.weights))
+        return bool(self.url or (self.weights and _files(self.weights)))
 
     def stamp(self) -> int:
         """Differs once a file of the weights was added, removed or written: cheap, unlike a digest."""
-        found = ((name, (self.weights / name).stat()) for name in _files(self.weights))
+        if self.weights is None:
+            return 0
+        found = [(name, (self.weights / name).stat()) for name in _files(self.weights)]
         return hash(tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found))
 
     def check_weights(self) -> None:
         """Raise ModelUnavailable unless the folder is here and has the digest that is stated, if one is."""
+        if self.weights is None:
+            return
         if not self.is_here():
             raise ModelUnavailable(f"the weights of {self.name} are not at {self.weights}")
         if self.sha256 and digest_folder(self.weights) != self.sha256:
             raise ModelUnavailable(
                 f"the weights of {self.name} at {self.weights} are not the ones stated by sha256"
             )
+
+
+def _least(kind: str) -> dict[str, Any]:
+    """What the shortest request of a kind says."""
+    fields = KINDS[kind].model_fields
+    file = {"upload": "-"}
+    values = {"prompt": "-", "messages": [{"role": "user", "content": "-"}], "image": file}
+    needed = {name: file for name, field in fields.items() if field.is_required() and name not in values}
+    return needed | {name: value for name, value in values.items() if name in fields}
 
 
 def digest_folder(folder: Path) -> str:

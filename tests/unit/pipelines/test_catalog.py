@@ -80,7 +80,7 @@ def test_the_last_row_that_says_so_is_the_default(load):
         ("kinds = []", "kinds"),
         ('kinds = ["smell"]', "no kind 'smell'"),
         ("weights = 5", "weights"),
-        ('weights = ""', "must name a folder"),
+        ('weights = ""', "must name a place"),
         ('queue = "a b"', "queue"),
         ('colour = "red"', "colour"),
         ("memory_bytes = -1", "memory_bytes"),

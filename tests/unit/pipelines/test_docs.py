@@ -11,6 +11,7 @@ from pipelines.catalog import Catalog
 from pipelines.errors import PipelineError
 from pipelines.kinds import KINDS, schema_of
 from pipelines.limits import Limit
+from pipelines.loras import Lora
 from pipelines.models import Model
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -63,6 +64,11 @@ def test_every_input_of_a_kind_is_in_the_docs(kind):
 def test_every_field_of_a_model_is_in_the_docs():
     rows = [model_row(name, field) for name, field in Model.model_fields.items()]
     assert [line for line in section("models.md", "The fields of a row") if line.startswith("| `")] == rows
+
+
+def test_every_field_of_a_lora_is_in_the_docs():
+    rows = [model_row(name, field) for name, field in Lora.model_fields.items()]
+    assert [line for line in section("models.md", "LoRAs") if line.startswith("| `")] == rows
 
 
 def test_the_example_rows_are_valid(tmp_path):
