@@ -9,8 +9,8 @@ from typing import Any
 
 from infra.jobs.record import Artifact, Job, JobError, Outcome
 from pipelines.kinds import Inputs
-from pipelines.media import File
 from pipelines.models import Model
+from pipelines.outputs import File
 from workers.drain import Drain
 
 

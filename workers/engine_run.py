@@ -15,6 +15,7 @@ from pipelines.base import Output, Request
 from pipelines.errors import EngineError, OutOfMemory, PipelineError, Stopped, TransientEngineError
 from pipelines.kinds import parse_inputs
 from pipelines.models import Model
+from pipelines.outputs import File
 from workers.engine_cache import PipelineCache
 from workers.messages import Message, PipeClosed, Sender
 
@@ -168,7 +169,11 @@ class Run:
             raise EngineError(f"The model made {len(outputs)} of {request.inputs.n} outputs.")
         self._sender.send("encoding", request=request.id)
         place = self.places[request.id]
-        files = [file for output in outputs for file in media.write(output, place.folder, place.provenance)]
+        files = [
+            file
+            for output in outputs
+            for file in media.write(output, place.folder, place.provenance, request.inputs)
+        ]
         del self._open[request.id]
         crash_point(CrashPoint.ENGINE_MADE)
         self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])
@@ -216,7 +221,7 @@ def _request(asked: Message) -> Request:
     return Request(asked["request"], asked["kind"], parse_inputs(asked["kind"], asked["inputs"]), files)
 
 
-def _as_json(file: media.File) -> dict[str, Any]:
+def _as_json(file: File) -> dict[str, Any]:
     return {**asdict(file), "path": str(file.path)}
 
 

@@ -15,7 +15,7 @@ From the engine:
   progress  request, step, total, stage, preview? {media_type, base64}
   delta     request, index, text: more of output `index`
   encoding  request: it has run; its outputs are being written as files
-  done      request, files [as pipelines.media.File]: all are in the request's folder
+  done      request, files [as pipelines.outputs.File]: all are in the request's folder
   stopped   request: ended because of `stop`
   failed    request, error {type, title, detail, retryable}
   finished  the run is over, all its requests told; warm [names of loaded models, last used last]

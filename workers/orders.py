@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.jobs.record import JobError
-from pipelines.media import File
+from pipelines.outputs import File
 from workers import counts
 from workers.attempt import LiveAttempt
 from workers.failures import told_failure

@@ -12,7 +12,7 @@ from infra.jobs.record import Artifact
 from infra.logs import get_logger
 from infra.storage import Storage
 from infra.storage.keys import artifact_key, attempt_prefix, manifest_key
-from pipelines.media import File
+from pipelines.outputs import File
 from workers.attempt import LiveAttempt
 from workers.errors import StorageFailed
 from workers.patience import persist

@@ -138,9 +138,7 @@ class Run:
                 now, rows = rows[: sizes[0]], rows[sizes[0] :]
                 images = self._images(now, buckets_left=len(sizes))
                 for place, (row, image) in enumerate(zip(now, images, strict=True)):
-                    made[row.request].append(
-                        Output(row.index, "image/png", image, row.seed, bucket=len(now), row=place)
-                    )
+                    made[row.request].append(Output(row.index, image, row.seed, bucket=len(now), row=place))
         return [[] if number in self.stopped else outputs for number, outputs in enumerate(made)]
 
     @contextmanager

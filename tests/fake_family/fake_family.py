@@ -1,10 +1,10 @@
-"""A family for tests: does what the words of the prompt say, and needs no torch.
+"""A family for tests: does every kind, and what the words of the prompt say, and needs no torch.
 
 Put this folder on PYTHONPATH (its `dist-info` names the entry point) and `catalog.toml` beside this file in
 ATELIER_CATALOG. Words of a prompt, in any order; other words do nothing:
 
     sleep=S          wait S seconds before each step (or token)
-    steps=N          take N steps instead of the inputs' steps (text: N tokens, `word0 word1 …`)
+    steps=N          take N steps instead of the inputs' steps (text: N tokens, `word0 word1 …`; music: 3)
     at=N             when the following happen: after N steps have been told (default 1; 0: before the first)
     fail=retryable   raise TransientEngineError       fail=fatal       raise EngineError
     fail=bug         raise ZeroDivisionError, as a bug in a family would
@@ -17,22 +17,23 @@ ATELIER_CATALOG. Words of a prompt, in any order; other words do nothing:
     ignore_stop      go on although stopped
     preview          send a small preview with each step
     big=N            each picture is noise of at least N bytes as PNG; each text has N characters more
+    sound            a video has a sound track       score            music comes with a score (MIDI)
     log=/path        append a JSON line at each start and end: event, request, kind, batch, pid, seconds
+
+A conversation's prompt is its last message, that of code is the instruction or else the prefix.
 
 The weights folder's `behaviour.txt` may hold `load_sleep=S`, `load_fail`, `load_crash`.
 """
 
 import ctypes
-import hashlib
-import io
 import json
-import math
 import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from fake_outputs import make, noise, preview
 from PIL import Image
 
 from pipelines.base import Capabilities, Emit, Output, Progress, Request
@@ -44,9 +45,11 @@ from pipelines.errors import (
     Stopped,
     TransientEngineError,
 )
+from pipelines.kinds import KINDS
 from pipelines.seeds import output_seed
 
 CRASH_STATUS = 70
+STEPS = 3
 
 
 class AcceleratorError(RuntimeError):
@@ -62,8 +65,10 @@ FAILURES: dict[str, type[Exception]] = {
 
 
 class Fake:
-    kinds: ClassVar = ("text-to-image", "image-to-image", "text")
-    capabilities: ClassVar = Capabilities(max_batch=8, serves=("text",), streams=True, previews=True)
+    kinds: ClassVar = tuple(KINDS)
+    capabilities: ClassVar = Capabilities(
+        max_batch=8, serves=("text", "chat", "code"), streams=True, previews=True
+    )
 
     @classmethod
     def load(cls, weights: Path, device: str, dtype: str) -> "Fake":
@@ -76,10 +81,10 @@ class Fake:
         return cls()
 
     def run(self, batch: list[Request], progress: Progress) -> list[list[Output]]:
-        """Pictures of one colour each, that the seed chooses."""
+        """Pictures, videos and music, of which the seed decides."""
         scripts = [Script(request, len(batch)) for request in batch]
         total = max(
-            script.steps(request.inputs.steps) for script, request in zip(scripts, batch, strict=True)
+            script.steps(request.inputs.steps or STEPS) for script, request in zip(scripts, batch, strict=True)
         )
         stopped: set[int] = set()
         for step in range(total + 1):
@@ -90,7 +95,7 @@ class Fake:
             for script in scripts:
                 script.misbehave_after(step)
         outputs = [
-            [] if row in stopped else self._pictures(request, script)
+            [] if row in stopped else self._outputs(request, script)
             for row, (request, script) in enumerate(zip(batch, scripts, strict=True))
         ]
         for script in scripts:
@@ -109,7 +114,7 @@ class Fake:
 
     @staticmethod
     def _tell(scripts: list["Script"], progress: Progress, step: int, total: int) -> set[int]:
-        previews = [_preview(step) if "preview" in script.words else None for script in scripts]
+        previews = [preview(step) if "preview" in script.words else None for script in scripts]
         try:
             stopped = progress(step, total, previews if any(previews) else None)
         except Stopped:
@@ -119,14 +124,13 @@ class Fake:
         return {row for row in stopped if "ignore_stop" not in scripts[row].words}
 
     @staticmethod
-    def _pictures(request: Request, script: "Script") -> list[Output]:
+    def _outputs(request: Request, script: "Script") -> list[Output]:
         seeds = [output_seed(request.inputs.seed, index) for index in range(request.inputs.n)]
-        pictures = [_picture(request, seed, int(script.words.number("big"))) for seed in seeds]
+        values = [script.value(seed) for seed in seeds]
         if "encode" in script.words and not script.well_behaved:
-            pictures = [Slow(picture, script.words.number("encode")) for picture in pictures]
+            values = [Slow(value, script.words.number("encode")) for value in values]
         return [
-            Output(index, "image/png", picture, seed)
-            for index, (picture, seed) in enumerate(zip(pictures, seeds, strict=True))
+            Output(index, value, seed) for index, (value, seed) in enumerate(zip(values, seeds, strict=True))
         ]
 
     @staticmethod
@@ -147,7 +151,7 @@ class Fake:
                 emit.progress(request, index * per_output + token + 1, count * per_output)
                 text += piece
                 script.misbehave_after(token + 1)
-            outputs.append(Output(index, "text/plain", text, output_seed(request.inputs.seed, index)))
+            outputs.append(Output(index, text, output_seed(request.inputs.seed, index)))
         return outputs
 
 
@@ -180,12 +184,17 @@ class Script:
 
     def __init__(self, request: Request, batch: int) -> None:
         self.request, self.batch = request, batch
-        self.words = Words(request.inputs.prompt)
+        self.prompt = _prompt(request.inputs)
+        self.words = Words(self.prompt)
         self.well_behaved = "times" in self.words and self.runs_before() >= self.words.number("times")
         self.note("started")
 
     def steps(self, default: int) -> int:
         return int(self.words.number("steps", default))
+
+    def value(self, seed: int) -> Any:
+        size = int(self.words.number("big"))
+        return noise(self.request, seed, self.prompt, size) if size else make(self.request, seed, self.prompt)
 
     def wait(self) -> None:
         time.sleep(self.words.number("sleep"))
@@ -225,17 +234,11 @@ class Script:
             file.write(json.dumps(line) + "\n")
 
 
-def _picture(request: Request, seed: int, big: int) -> Image.Image:
-    """One colour that seed and prompt choose; where `big` is asked, noise of that many bytes."""
-    digest = hashlib.sha256(f"{seed} {request.inputs.prompt}".encode()).digest()
-    if not big:
-        return Image.new("RGB", (request.inputs.width, request.inputs.height), tuple(digest[:3]))
-    side = math.isqrt(big // 3) + 1
-    noise = hashlib.shake_256(digest).digest(3 * side * side)
-    return Image.frombytes("RGB", (side, side), noise)
-
-
-def _preview(step: int) -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (16, 16), (step % 256, 0, 0)).save(data, "WEBP")
-    return data.getvalue()
+def _prompt(inputs: Any) -> str:
+    match inputs.kind:
+        case "chat":
+            return inputs.messages[-1].content
+        case "code":
+            return inputs.prompt or inputs.prefix
+        case _:
+            return inputs.prompt

@@ -9,6 +9,7 @@ from PIL import Image
 from pipelines import media
 from pipelines.base import PREVIEW_BYTES, Output
 from pipelines.errors import InvalidInputs
+from pipelines.kinds import parse_inputs
 
 PROVENANCE = {
     "prompt": 'a 🦊 <b>&amp;</b> %s مرحبا\n"x"',
@@ -20,14 +21,17 @@ PROVENANCE = {
     "guidance": 4.0,
 }
 
+PICTURE = parse_inputs("text-to-image", {"prompt": "x"})
+TEXT = parse_inputs("text", {"prompt": "x"})
+
 
 def picture(seed=7, size=(64, 48)):
     pixels = hashlib.shake_256(str(seed).encode()).digest(3 * size[0] * size[1])
-    return Output(2, "image/png", Image.frombytes("RGB", size, pixels), seed, bucket=4, row=1)
+    return Output(2, Image.frombytes("RGB", size, pixels), seed, bucket=4, row=1)
 
 
 def test_a_picture_says_how_it_was_made(tmp_path):
-    png, thumbnail = media.write(picture(), tmp_path, PROVENANCE)
+    png, thumbnail = media.write(picture(), tmp_path, PROVENANCE, PICTURE)
 
     with Image.open(png.path) as image:
         text = dict(image.text)
@@ -64,7 +68,7 @@ def test_a_picture_says_how_it_was_made(tmp_path):
 def test_digests_are_of_the_file_and_of_the_pixels(tmp_path):
     output = picture()
 
-    png, thumbnail = media.write(output, tmp_path, PROVENANCE)
+    png, thumbnail = media.write(output, tmp_path, PROVENANCE, PICTURE)
 
     for file in (png, thumbnail):
         assert file.bytes == file.path.stat().st_size
@@ -79,9 +83,9 @@ def test_the_same_output_gives_the_same_bytes_and_other_metadata_the_same_sample
     for folder in folders:
         folder.mkdir()
 
-    first = media.write(picture(), folders[0], PROVENANCE)
-    again = media.write(picture(), folders[1], PROVENANCE)
-    other = media.write(picture(), folders[2], {**PROVENANCE, "job": "job_" + "1" * 24})
+    first = media.write(picture(), folders[0], PROVENANCE, PICTURE)
+    again = media.write(picture(), folders[1], PROVENANCE, PICTURE)
+    other = media.write(picture(), folders[2], {**PROVENANCE, "job": "job_" + "1" * 24}, PICTURE)
 
     assert [file.sha256 for file in first] == [file.sha256 for file in again]
     assert first[0].sha256 != other[0].sha256
@@ -90,7 +94,7 @@ def test_the_same_output_gives_the_same_bytes_and_other_metadata_the_same_sample
 
 @pytest.mark.parametrize(("size", "expected"), [((64, 48), (64, 48)), ((1024, 512), (256, 128))])
 def test_a_thumbnail_is_never_larger_than_its_side(tmp_path, size, expected):
-    _, thumbnail = media.write(picture(size=size), tmp_path, {})
+    _, thumbnail = media.write(picture(size=size), tmp_path, {}, PICTURE)
 
     with Image.open(thumbnail.path) as image:
         assert image.format == "WEBP"
@@ -101,7 +105,7 @@ def test_a_thumbnail_is_never_larger_than_its_side(tmp_path, size, expected):
 def test_text_is_utf_8_without_more(tmp_path):
     text = "der Fuchs 🦊 sagte: مرحبا\r\n"
 
-    (file,) = media.write(Output(0, "text/plain", text, 3), tmp_path, PROVENANCE)
+    (file,) = media.write(Output(0, text, 3), tmp_path, PROVENANCE, TEXT)
 
     assert file.path.read_bytes() == text.encode()
     assert file.name == "0.txt"

@@ -56,7 +56,7 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
 
 
 def picture(index: int = 0) -> Output:
-    return Output(index, "image/png", Image.new("RGB", (8, 8)), seed=1)
+    return Output(index, Image.new("RGB", (8, 8)), seed=1)
 
 
 def told(messages: list[Message]) -> list[tuple[str, Any]]:

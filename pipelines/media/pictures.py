@@ -1,0 +1,88 @@
+"""Pictures as PNG, WebP and JPEG, and the small ones that stand for something large."""
+
+import io
+from collections.abc import Callable, Mapping
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+from pipelines.base import PREVIEW_BYTES
+from pipelines.media.metadata import MARK, SOFTWARE, XMP, line
+
+THUMBNAIL_SIDE = 256
+"""Longest side of a thumbnail, in pixels; smaller pictures keep their size."""
+
+JPEG_QUALITY = 92
+
+UNICODE = b"UNICODE\0"
+"""How EXIF says that a comment is UTF-16, in the byte order of the block."""
+
+
+def png(picture: Image.Image, history: Mapping[str, str]) -> bytes:
+    """PNG whose international text chunks say how it was made."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("Software", SOFTWARE)
+    info.add_itxt("Comment", MARK)
+    info.add_itxt("XML:com.adobe.xmp", XMP)
+    for name, value in history.items():
+        info.add_itxt(name, value)
+    return _encoded(picture, "PNG", pnginfo=info)
+
+
+def webp(picture: Image.Image, history: Mapping[str, str]) -> bytes:
+    """WebP that keeps every pixel."""
+    return _encoded(
+        picture, "WEBP", lossless=True, quality=75, method=4, exif=_exif(history), xmp=XMP.encode()
+    )
+
+
+def jpeg(picture: Image.Image, history: Mapping[str, str]) -> bytes:
+    """JPEG with full colour resolution."""
+    return _encoded(
+        picture,
+        "JPEG",
+        quality=JPEG_QUALITY,
+        subsampling="4:4:4",
+        optimize=True,
+        exif=_exif(history),
+        xmp=XMP.encode(),
+    )
+
+
+def thumbnail(picture: Image.Image) -> tuple[bytes, tuple[int, int]]:
+    """A small WebP of an output, and its size."""
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    return _encoded(small, "WEBP", quality=80, method=4, xmp=XMP.encode()), small.size
+
+
+def preview(picture: Image.Image) -> bytes | None:
+    """A small WebP of an unfinished picture, or None when it cannot be made small enough to send."""
+    small = picture.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    data = _encoded(small, "WEBP", quality=60, method=0)
+    return data if len(data) <= PREVIEW_BYTES else None
+
+
+def _encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+    data = io.BytesIO()
+    picture.save(data, form, **options)
+    return data.getvalue()
+
+
+def _exif(history: Mapping[str, str]) -> bytes:
+    """An EXIF block: a plain description, and the history as a comment in Unicode."""
+    exif = Image.Exif()
+    exif.endian = "<"
+    exif[ExifTags.Base.ImageDescription] = MARK
+    exif[ExifTags.Base.Software] = SOFTWARE
+    comment = UNICODE + line(history).encode("utf-16-le")
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.UserComment: comment}
+    return exif.tobytes()
+
+
+ENCODERS: dict[str, Callable[[Image.Image, Mapping[str, str]], bytes]] = {
+    "png": png,
+    "webp": webp,
+    "jpeg": jpeg,
+}
+"""By the inputs' `format`."""
