@@ -102,9 +102,11 @@ class Fake:
             script.note("ended")
         return outputs
 
-    def serve(self, requests: Iterable[Request], emit: Emit) -> None:
+    def serve(self, requests: Iterable[Request | None], emit: Emit) -> None:
         """`word0 word1 …` for each request, one request after the other."""
         for request in requests:
+            if request is None:  # none has come since
+                continue
             script = Script(request, 1)
             try:
                 emit.done(request, self._texts(request, script, emit))
