@@ -54,9 +54,7 @@ class Sampled(Inputs):
     guidance: float = Field(
         7.5, ge=0, le=30, description="How strongly the prompt steers; 1 or less switches it off."
     )
-    scheduler: Scheduler | None = Field(
-        None, description="The sampling method; the model's own when absent."
-    )
+    scheduler: Scheduler | None = Field(None, description="The sampling method; the model's own when absent.")
     loras: list[Lora] = Field(
         [], max_length=4, description="Additions to the model, by name; the model's list says which it has."
     )
@@ -178,9 +176,7 @@ class Upscale(Inputs):
         description="Noise laid over what is given: more lets the model invent more detail. Not all models "
         "have it.",
     )
-    scheduler: Scheduler | None = Field(
-        None, description="The sampling method; the model's own when absent."
-    )
+    scheduler: Scheduler | None = Field(None, description="The sampling method; the model's own when absent.")
     format: Literal["png", "webp", "jpeg", "mp4", "webm"] | None = Field(
         None, description="File format, of a picture or of a video; png or mp4 when absent."
     )

@@ -35,7 +35,11 @@ class TextToVideo(Sampled):
         json_schema_extra={"unit": "frames"},
     )
     fps: int = Field(
-        8, ge=1, le=60, description="How many of them are shown a second.", json_schema_extra={"unit": "frames/s"}
+        8,
+        ge=1,
+        le=60,
+        description="How many of them are shown a second.",
+        json_schema_extra={"unit": "frames/s"},
     )
     format: Literal["mp4", "webm"] = Field("mp4", description="File format: mp4 is H.264, webm is VP9.")
     extras: list[Literal["gif", "frames"]] = Field(
@@ -64,7 +68,9 @@ class ImageToVideo(TextToVideo):
     example: ClassVar = {"prompt": "the lighthouse begins to shine", "image": SAMPLE}
     batch_fields = (*TextToVideo.batch_fields, "motion")
 
-    prompt: MaybePrompt = Field("", description="What happens in it; may be empty where the model needs none.")
+    prompt: MaybePrompt = Field(
+        "", description="What happens in it; may be empty where the model needs none."
+    )
     image: FileRef = Field(
         description="The picture that it begins with. It is scaled until it covers width × height, then cut to "
         "it round its middle; transparent parts become white."

@@ -84,7 +84,8 @@ class Fake:
         """Pictures, videos and music, of which the seed decides."""
         scripts = [Script(request, len(batch)) for request in batch]
         total = max(
-            script.steps(request.inputs.steps or STEPS) for script, request in zip(scripts, batch, strict=True)
+            script.steps(request.inputs.steps or STEPS)
+            for script, request in zip(scripts, batch, strict=True)
         )
         stopped: set[int] = set()
         for step in range(total + 1):
