@@ -12,8 +12,9 @@ from pipelines.errors import UnknownModel
 from pipelines.folders import add_folder
 from pipelines.kinds import Inputs, inputs_of
 from pipelines.loras import Lora
-from pipelines.models import Model, digest_folder
+from pipelines.models import Model
 from pipelines.seeds import choose_seed
+from pipelines.weights import digest_folder
 
 __all__ = ["BUILT_IN", "Catalog", "CatalogProblem", "Model", "Resolved", "add_folder", "digest_folder"]
 

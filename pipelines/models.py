@@ -1,16 +1,16 @@
 """A model: named weights of one family, as a row of a catalog states it. Loads nothing heavy."""
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipelines.errors import InvalidInputs, ModelUnavailable, Problem
+from pipelines.errors import FolderRefused, InvalidInputs, ModelUnavailable, Problem
 from pipelines.kinds import KINDS, Inputs, parse_inputs, pointer, schema_of
 from pipelines.limits import Limit
 from pipelines.loras import Lora, as_path, unknown_loras
+from pipelines.weights import check_safe, digest_folder, files_of
 
 HUB = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}/[a-z0-9][a-z0-9._-]{0,63}$"
@@ -169,21 +169,29 @@ class Model(BaseModel):
 
     def is_here(self) -> bool:
         """Whether this machine has the weights, so that a worker on it can serve the model."""
-        return bool(self.url or (self.weights and _files(self.weights)))
+        return bool(self.url or (self.weights and files_of(self.weights)))
 
     def stamp(self) -> int:
         """Differs once a file of the weights was added, removed or written: cheap, unlike a digest."""
         if self.weights is None:
             return 0
-        found = [(name, (self.weights / name).stat()) for name in _files(self.weights)]
+        found = [(name, (self.weights / name).stat()) for name in files_of(self.weights)]
         return hash(tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found))
 
     def check_weights(self) -> None:
-        """Raise ModelUnavailable unless the folder is here and has the digest that is stated, if one is."""
+        """Raise ModelUnavailable unless the folder is here, safe to load, whole, and the one stated."""
+        if self.refused_by_licence:
+            raise ModelUnavailable(f"{self.name} is not loaded: {self.why_not_offered}")
         if self.weights is None:
             return
         if not self.is_here():
             raise ModelUnavailable(f"the weights of {self.name} are not at {self.weights}")
+        try:
+            check_safe(self.weights)
+        except FolderRefused as error:
+            raise ModelUnavailable(
+                f"the weights of {self.name} at {self.weights} are refused: {error}"
+            ) from error
         if self.sha256 and digest_folder(self.weights) != self.sha256:
             raise ModelUnavailable(
                 f"the weights of {self.name} at {self.weights} are not the ones stated by sha256"
@@ -197,29 +205,6 @@ def _least(kind: str) -> dict[str, Any]:
     values = {"prompt": "-", "messages": [{"role": "user", "content": "-"}], "image": file}
     needed = {name: file for name, field in fields.items() if field.is_required() and name not in values}
     return needed | {name: value for name, value in values.items() if name in fields}
-
-
-def digest_folder(folder: Path) -> str:
-    """SHA-256 over the sorted lines `<sha256 of a file>  <its path>`; hidden files and Markdown are left out.
-
-    The lines are what `sha256sum` prints, so that the digest can be checked by hand.
-    """
-    whole = hashlib.sha256()
-    for name in _files(folder):
-        with (folder / name).open("rb") as file:
-            whole.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n".encode())
-    return whole.hexdigest()
-
-
-def _files(folder: Path) -> list[str]:
-    """The paths in the folder of what counts as weights, sorted; none where there is no folder."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file()
-        and path.suffix != ".md"
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from infra.jobs.record import Outcome, Status
 from pipelines.catalog import Catalog
-from pipelines.models import digest_folder
+from pipelines.weights import digest_folder
 from tests.chaos.matrix import Seen, fault
 from tests.integration.cluster import FAKE_CATALOG, Cluster, now_ms, outcomes
 from tests.servers import StateServer
@@ -34,7 +34,7 @@ def weights(tmp_path: Path) -> Path:
     """A copy of the fake family's weights that a test may spoil, with a second file."""
     folder = tmp_path / "fragile"
     shutil.copytree(FAKE_CATALOG.parent / "weights" / "plain", folder)
-    (folder / "big.bin").write_bytes(bytes(range(256)) * 64)
+    (folder / "big.dat").write_bytes(bytes(range(256)) * 64)
     return folder
 
 
@@ -42,13 +42,13 @@ def spoil(weights: Path, how: str) -> None:
     """Make the weights unfit."""
     match how:
         case "corrupt":
-            data = bytearray((weights / "big.bin").read_bytes())
+            data = bytearray((weights / "big.dat").read_bytes())
             data[1000] ^= 1
-            (weights / "big.bin").write_bytes(data)
+            (weights / "big.dat").write_bytes(data)
         case "half-downloaded":
-            (weights / "big.bin").write_bytes((weights / "big.bin").read_bytes()[:5000])
+            (weights / "big.dat").write_bytes((weights / "big.dat").read_bytes()[:5000])
         case "missing":
-            (weights / "big.bin").unlink()
+            (weights / "big.dat").unlink()
 
 
 @fault(

@@ -12,6 +12,7 @@ from atelier import Client, errors
 from tests.e2e.stack import Stack
 from tests.e2e.terminal import CTRL_C, Terminal
 from tests.servers import wait_for
+from tests.weights import safetensors
 
 FAKE = ("--model", "test/fake")
 FAKE_TEXT = ("--model", "test/fake-text")
@@ -216,7 +217,7 @@ def test_a_folder_of_weights_is_added_to_this_home(make_stack, tmp_path):
     weights.mkdir()
     config = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 64}
     (weights / "config.json").write_text(json.dumps(config))
-    (weights / "model.safetensors").write_bytes(b"never loaded here")
+    (weights / "model.safetensors").write_bytes(safetensors())
     (weights / "tokenizer.json").write_text("{}")
     stack = make_stack()
 

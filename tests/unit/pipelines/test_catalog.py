@@ -150,6 +150,8 @@ def test_a_request_is_filled_in_by_the_model_then_by_the_kind(load):
         "steps": 30,
         "guidance": 7.5,
         "scheduler": None,
+        "loras": [],
+        "format": "png",
     }
     assert resolved.cost == pytest.approx(2 * 30 * 256 * 512 / 1e6 * 0.1)
 

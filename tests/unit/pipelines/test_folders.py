@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipelines.catalog import Catalog, add_folder, digest_folder
-from pipelines.errors import FolderRefused
+from pipelines.errors import FolderRefused, ModelUnavailable
+from tests.weights import safetensors
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -20,7 +21,8 @@ INDEX = {
 
 def write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    content = content if isinstance(content, str | bytes) else json.dumps(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 @pytest.fixture
@@ -31,11 +33,11 @@ def image_folder(tmp_path):
     write(folder / "scheduler" / "scheduler_config.json", {})
     write(folder / "tokenizer" / "tokenizer.json", {})
     write(folder / "text_encoder" / "config.json", {})
-    write(folder / "text_encoder" / "model.safetensors", "x" * 10)
+    write(folder / "text_encoder" / "model.safetensors", safetensors(10))
     write(folder / "unet" / "config.json", {"sample_size": 64})
-    write(folder / "unet" / "diffusion_pytorch_model.safetensors", "x" * 100)
+    write(folder / "unet" / "diffusion_pytorch_model.safetensors", safetensors(100))
     write(folder / "vae" / "config.json", {"block_out_channels": [128, 256, 512, 512]})
-    write(folder / "vae" / "diffusion_pytorch_model.safetensors", "x" * 20)
+    write(folder / "vae" / "diffusion_pytorch_model.safetensors", safetensors(20))
     return folder
 
 
@@ -43,7 +45,7 @@ def image_folder(tmp_path):
 def text_folder(tmp_path):
     folder = tmp_path / "tales"
     write(folder / "config.json", {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 200})
-    write(folder / "model.safetensors", "x" * 10)
+    write(folder / "model.safetensors", safetensors(10))
     write(folder / "tokenizer.json", {})
     write(folder / "tokenizer_config.json", {})
     return folder
@@ -116,7 +118,19 @@ def test_a_name_that_is_taken_or_not_a_name_is_refused(text_folder, tmp_path):
         ("unet/diffusion_pytorch_model.bin", "x", "may run code"),
         ("model.CKPT", "x", "may run code"),
         ("vae/old/weights.pt", "x", "may run code"),
+        ("vae/weights.zip", "x", "is an archive"),
+        ("unet/model.safetensors", b"PK\3\4" + b"x" * 99, "ZIP archive, as torch saves pickles"),
+        ("unet/model.safetensors", b"\x80\2" + b"x" * 99, "is a pickle"),
+        ("unet/model.safetensors", b"", "is not whole"),
+        ("unet/model.safetensors", safetensors(50)[:-1], "is not whole"),
+        ("unet/model.safetensors", safetensors(50)[:20], "is not whole"),
+        ("unet/model.safetensors", b"\2" + b"\0" * 7 + b"[]", "is not a safetensors file"),
         ("pipeline.py", "x", "is code"),
+        ("unet/.hidden.py", "x", "is code"),
+        ("tokenizer/a\\b.json", "{}", "leads out"),
+        ("scheduler/scheduler_config.json", {"custom_pipelines": {"x": {}}}, "custom_pipelines"),
+        ("model_index.json", {**INDEX, "_class_name": ["pipeline", "Mine"]}, "code of its own"),
+        ("model_index.json", {**INDEX, "extra": ["os", "system"]}, "diffusers or transformers"),
         ("unet/config.json", {"auto_map": {"AutoModel": "m.M"}}, "auto_map"),
         ("tokenizer/tokenizer_config.json", {"auto_map": {}}, "auto_map"),
         ("unet/config.json", "{", "cannot be read"),
@@ -184,3 +198,34 @@ def test_no_folder_and_a_broken_catalog_are_refused(text_folder, tmp_path):
     (tmp_path / "models.toml").write_text("[[model")
     with pytest.raises(FolderRefused, match="not a catalog file"):
         add_folder(text_folder, tmp_path / "models.toml")
+
+
+def test_a_link_out_of_the_folder_is_refused_and_one_within_it_is_not(image_folder, tmp_path):
+    (image_folder / "vae" / "again.json").symlink_to("config.json")
+    add_folder(image_folder, tmp_path / "models.toml", "me/one")
+
+    (tmp_path / "elsewhere").mkdir()
+    for place, target in {"vae/secret.json": "/etc/passwd", "more": tmp_path / "elsewhere"}.items():
+        (image_folder / place).symlink_to(target)
+        with pytest.raises(FolderRefused, match="link that leads out"):
+            add_folder(image_folder, tmp_path / "models.toml", "me/two")
+        (image_folder / place).unlink()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("unet/diffusion_pytorch_model.bin", "x", "may run code"),
+        ("unet/more.py", "x", "is code"),
+        ("tokenizer/tokenizer_config.json", {"auto_map": {}}, "auto_map"),
+        ("unet/diffusion_pytorch_model.safetensors", safetensors(99)[:-1], "is not whole"),
+    ],
+)
+def test_what_came_into_the_folder_later_is_refused_at_each_load(
+    image_folder, tmp_path, file, content, complaint
+):
+    model = add_folder(image_folder, tmp_path / "models.toml")
+    write(image_folder / file, content)
+
+    with pytest.raises(ModelUnavailable, match=complaint):
+        model.check_weights()

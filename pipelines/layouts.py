@@ -1,0 +1,194 @@
+"""Which family runs a saved pipeline, told from the folder's own description. Loads nothing heavy.
+
+`PIPELINES` goes by the class that `model_index.json` names (diffusers), `ARCHITECTURES` by the architecture
+that `config.json` names (transformers). A new family adds its rows here; `atelier models add` and `pull` then
+take its models.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import FolderRefused
+from pipelines.weights import check_part, read_json, weights_bytes
+
+Row = dict[str, Any]
+
+WEIGHTLESS = re.compile(r"(low_res_)?scheduler|tokenizer(_\d)?|feature_extractor|(image_)?processor")
+"""Parts of a pipeline that are settings only."""
+
+UNET = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+TRANSFORMER = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one kind of folder becomes a row of the catalog."""
+
+    family: str
+    kinds: tuple[str, ...]
+    queue: str
+    needs: tuple[str, ...] = ()
+    """Parts that there must be; others that the description names must be there as well."""
+    left_out: tuple[str, ...] = ("safety_checker", "feature_extractor", "image_encoder")
+    """Parts that the family loads without, so that they may be missing."""
+    memory: float = 2.0
+    """Device memory that it takes to run, as a multiple of its weights: a rough guess, mended by hand."""
+    describe: Callable[[Path], Row] = lambda folder: {}
+    """More of the row, such as defaults and limits, from the folder's configurations."""
+
+
+def inspect(folder: Path) -> Row:
+    """The part of a row that the folder's own description tells; raises FolderRefused."""
+    layout = layout_of(folder)
+    return {
+        "family": layout.family,
+        "kinds": list(layout.kinds),
+        "memory_bytes": int(weights_bytes(folder) * layout.memory),
+        "queue": layout.queue,
+        **layout.describe(folder),
+    }
+
+
+def layout_of(folder: Path) -> Layout:
+    """The layout of a folder in which nothing is missing; raises FolderRefused."""
+    if (folder / "model_index.json").is_file():
+        index = read_json(folder / "model_index.json")
+        layout = pipeline_layout(index.get("_class_name"))
+        for part in parts_of(index, layout):
+            _check_part_is_here(folder, part)
+        return layout
+    if (folder / "config.json").is_file():
+        layout = architecture_layout(read_json(folder / "config.json").get("architectures") or [])
+        check_has_weights(folder)
+        return layout
+    raise FolderRefused(f"{folder} has neither model_index.json (diffusers) nor config.json (transformers)")
+
+
+def pipeline_layout(name: Any) -> Layout:
+    """The layout of a diffusers pipeline's class; raises FolderRefused."""
+    layout = PIPELINES.get(name) if isinstance(name, str) else None
+    if layout is None:
+        raise FolderRefused(f"model_index.json names {name!r}; known: {', '.join(sorted(PIPELINES))}")
+    return layout
+
+
+def architecture_layout(names: list[Any]) -> Layout:
+    """The layout of a transformers model's architecture; raises FolderRefused."""
+    for name in names:
+        for ending, layout in ARCHITECTURES.items():
+            if str(name).endswith(ending):
+                return layout
+    known = ", ".join(f"…{ending}" for ending in ARCHITECTURES)
+    raise FolderRefused(f"config.json names {names}; known: {known} (a causal language model, for one)")
+
+
+def parts_of(index: Row, layout: Layout) -> list[str]:
+    """The parts of a pipeline that are loaded, from its `model_index.json`; raises FolderRefused."""
+    stated = {name: value for name, value in index.items() if isinstance(value, list) and name[0] != "_"}
+    for part in (*stated, *layout.needs):
+        check_part(part, stated.get(part))
+    for part in layout.needs:
+        if stated[part][0] is None:
+            raise FolderRefused(
+                f"model_index.json says {part} is None; it must be of diffusers or transformers"
+            )
+    return [part for part, (library, _) in stated.items() if library and part not in layout.left_out]
+
+
+def _check_part_is_here(folder: Path, part: str) -> None:
+    if not (folder / part).is_dir():
+        raise FolderRefused(f"{part}/ is missing")
+    if not WEIGHTLESS.fullmatch(part):
+        check_has_weights(folder / part)
+
+
+def check_has_weights(part: Path) -> None:
+    """Raise FolderRefused unless there are a configuration and safetensors."""
+    if not (part / "config.json").is_file():
+        raise FolderRefused(f"{part.name}/config.json is missing")
+    if not any(part.glob("*.safetensors")):
+        raise FolderRefused(f"{part.name}/ has no .safetensors file")
+
+
+def _unet_size(folder: Path) -> Row:
+    """The size that a UNet was trained on, as the default."""
+    unet, vae = read_json(folder / "unet" / "config.json"), read_json(folder / "vae" / "config.json")
+    scale = 2 ** (len(vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4) - 1)
+    sample = unet.get("sample_size") or 64
+    side = int(sample if isinstance(sample, int) else sample[0]) * scale
+    return {"defaults": {"width": side, "height": side}}
+
+
+def _language_model(folder: Path) -> Row:
+    """How long its texts may be."""
+    if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
+        raise FolderRefused("the tokenizer is missing (tokenizer.json)")
+    context = read_json(folder / "config.json").get("max_position_embeddings")
+    if not isinstance(context, int) or context < 2:
+        raise FolderRefused("config.json has no max_position_embeddings: how long a text the model can hold")
+    return {
+        "defaults": {"max_tokens": min(128, context // 2)},
+        "limits": {"max_tokens": {"max": context - 1}},
+    }
+
+
+def _image(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
+    return Layout(family, kinds or ("text-to-image", "image-to-image", "inpaint"), "image", needs, **more)
+
+
+def _video(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
+    return Layout(family, kinds, "video", needs, **more)
+
+
+def _music(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
+    return Layout(family, kinds, "music", needs, **more)
+
+
+STABLE_DIFFUSION = _image(
+    "stable_diffusion", "text-to-image", "image-to-image", needs=UNET, describe=_unet_size
+)
+SDXL = _image("sdxl", needs=UNET, describe=_unet_size)
+FLUX = _image("flux")
+
+PIPELINES: dict[str, Layout] = {
+    "StableDiffusionPipeline": STABLE_DIFFUSION,
+    "StableDiffusionImg2ImgPipeline": STABLE_DIFFUSION,
+    "StableDiffusionInpaintPipeline": _image("stable_diffusion", "inpaint", needs=UNET, describe=_unet_size),
+    "StableDiffusionXLPipeline": SDXL,
+    "StableDiffusionXLImg2ImgPipeline": SDXL,
+    "StableDiffusion3Pipeline": _image("sd3"),
+    "FluxPipeline": FLUX,
+    "FluxImg2ImgPipeline": FLUX,
+    "Flux2KleinPipeline": _image("flux2_klein", "text-to-image"),
+    "QwenImagePipeline": _image("qwen_image"),
+    "ZImagePipeline": _image("z_image"),
+    "SanaPipeline": _image("sana", "text-to-image"),
+    "SanaSprintPipeline": _image("sana", "text-to-image"),
+    "StableDiffusionUpscalePipeline": _image("sd_x4", "upscale", needs=UNET),
+    "StableDiffusionLatentUpscalePipeline": _image("sd_latent_x2", "upscale", needs=UNET),
+    "AnimateDiffPipeline": _video("animatediff", "text-to-video", "video-to-video", needs=UNET),
+    "LTXPipeline": _video("ltx", "text-to-video", "image-to-video"),
+    "LTXImageToVideoPipeline": _video("ltx", "text-to-video", "image-to-video"),
+    "LTX2Pipeline": _video("ltx2", "text-to-video", "image-to-video"),
+    "WanPipeline": _video("wan", "text-to-video", "video-to-video"),
+    "WanImageToVideoPipeline": _video("wan", "image-to-video", left_out=()),
+    "CogVideoXPipeline": _video("cogvideox", "text-to-video", "video-to-video"),
+    "CogVideoXImageToVideoPipeline": _video("cogvideox", "image-to-video"),
+    "HunyuanVideoPipeline": _video("hunyuan_video", "text-to-video"),
+    "StableVideoDiffusionPipeline": _video(
+        "svd", "image-to-video", needs=("image_encoder", "scheduler", "unet", "vae"), left_out=()
+    ),
+    "StableAudioPipeline": _music("stable_audio", "text-to-music"),
+    "AudioLDM2Pipeline": _music("audioldm2", "text-to-music", needs=UNET, left_out=()),
+    "AceStepPipeline": _music("ace_step", "text-to-music"),
+}
+"""Layouts by the class that `model_index.json` names."""
+
+ARCHITECTURES: dict[str, Layout] = {
+    "ForCausalLM": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
+    "MusicgenForConditionalGeneration": _music("musicgen", "text-to-music", "continue-music", needs=()),
+}
+"""Layouts by how the architecture's name in `config.json` ends."""
