@@ -115,8 +115,8 @@ class ContinueMusic(TextToMusic):
 
     prompt: MaybePrompt = Field("", description="What the new part is like; may be empty.")
     audio: FileRef = Field(
-        description="What to go on from: a recording, or a MIDI file for models that write scores. It stands at "
-        "the beginning of the output."
+        description="What to go on from: a recording, or a MIDI file for models that write scores. It stands "
+        "at the beginning of the output."
     )
     duration_seconds: float = Field(
         10, ge=1, le=600, description="How long the new part is.", json_schema_extra={"unit": "seconds"}
