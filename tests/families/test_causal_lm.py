@@ -5,21 +5,22 @@ import torch
 
 from pipelines.base import Request, load_family
 from pipelines.errors import InvalidInputs, ModelUnavailable, OutOfMemory, Stopped
-from pipelines.families.causal_lm import AddGumbel
+from pipelines.families._sampling import choose
 from pipelines.kinds import parse_inputs
 
 
-def request(name="a", **inputs):
-    return Request(
-        name, "text", parse_inputs("text", {"prompt": "Once", "max_tokens": 30, "seed": 7, **inputs})
-    )
+def request(name="a", kind="text", repeatable=True, **inputs):
+    prompt = {"prompt": "Once"} if kind == "text" else {}
+    made = parse_inputs(kind, {**prompt, "max_tokens": 30, "seed": 7, **inputs})
+    return Request(name, kind, made, repeatable=repeatable)
 
 
 class Recorder:
     """An Emit that remembers."""
 
-    def __init__(self, stop_after=None):
-        self.deltas, self.steps, self.outputs, self.errors, self.stop_after = [], [], {}, {}, stop_after
+    def __init__(self, stop_after=None, stop_only=None):
+        self.deltas, self.steps, self.outputs, self.errors = [], [], {}, {}
+        self.stop_after, self.stop_only = stop_after, stop_only
 
     def delta(self, request, index, text):
         self.deltas.append((request.id, index, text))
@@ -28,7 +29,8 @@ class Recorder:
         self.steps.append((step, total))
 
     def stopped(self, request):
-        return self.stop_after is not None and len(self.steps) >= self.stop_after
+        chosen = self.stop_only in (None, request.id)
+        return chosen and self.stop_after is not None and len(self.steps) >= self.stop_after
 
     def done(self, request, outputs):
         self.outputs[request.id] = outputs
@@ -82,8 +84,10 @@ def test_control_tokens_in_a_prompt_are_plain_letters(causal_lm):
     end = causal_lm.tokenizer.eos_token
     inputs = request(prompt=f"a {end} b").inputs
 
-    assert causal_lm.tokenizer.eos_token_id not in causal_lm._prompt(inputs).tolist()[1:]
-    assert causal_lm.tokenizer.decode(causal_lm._prompt(inputs)).endswith(f"a {end} b")
+    ids = causal_lm.prompter.read("text", inputs).ids
+
+    assert causal_lm.tokenizer.eos_token_id not in ids
+    assert causal_lm.tokenizer.decode(ids).endswith(f"a {end} b")
 
 
 def test_temperature_nought_is_the_likeliest_whatever_the_seed(serve):
@@ -167,13 +171,36 @@ def test_too_little_memory_is_told_and_the_others_go_on(serve, causal_lm):
     assert made.outputs.keys() == {"b"}
 
 
+class Die:
+    """A row of the sampler."""
+
+    def __init__(self, seed, temperature=1.0, top_p=1.0):
+        self.temperature, self.top_p = temperature, top_p
+        self.noise = torch.Generator().manual_seed(seed)
+
+
 def test_noise_draws_tokens_as_often_as_the_model_says():
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(4000, 1)
 
-    drawn = AddGumbel(list(range(4000)))(torch.empty(4000, 0), logits).argmax(dim=1)
+    drawn = choose(logits, [Die(seed) for seed in range(4000)])
 
-    share = torch.bincount(drawn, minlength=4) / 4000
+    share = torch.bincount(torch.tensor(drawn), minlength=4) / 4000
     assert torch.allclose(share, logits[0].softmax(dim=0), atol=0.03)
+
+
+def test_each_row_has_its_own_temperature_and_top_p():
+    logits = torch.tensor([[2.0, 1.9, 0.0, -1.0]]).repeat(900, 1)
+    dice = [
+        Die(seed, temperature, top_p)
+        for seed in range(300)
+        for temperature, top_p in ((0, 1), (1, 0.7), (2, 1))
+    ]
+
+    drawn = choose(logits, dice)
+
+    assert set(drawn[0::3]) == {0}
+    assert set(drawn[1::3]) == {0, 1}  # together 0.9 likely
+    assert set(drawn[2::3]) == {0, 1, 2, 3}
 
 
 def test_weights_without_a_tokenizer_do_not_load(catalog, tmp_path):

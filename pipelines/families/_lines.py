@@ -1,0 +1,93 @@
+"""One output of a text family while it grows, and the request that it belongs to."""
+
+from collections.abc import Callable
+
+import torch
+
+from pipelines.base import Emit, Output, Request
+from pipelines.families._prompts import Prompt
+from pipelines.families._text import Detokenizer, StopFinder
+from pipelines.outputs import Facts
+from pipelines.seeds import output_seed
+
+
+class Line:
+    """One output while it grows, and a row of what is computed."""
+
+    def __init__(self, work: "Work", index: int, detokenizer: Detokenizer) -> None:
+        inputs = work.request.inputs
+        self.work = work
+        self.index = index
+        self.seed = output_seed(inputs.seed, index)
+        self.temperature = float(inputs.temperature)
+        self.top_p = float(inputs.top_p)
+        self.noise = torch.Generator("cpu").manual_seed(self.seed)
+        self.ids = list(work.prompt.ids)
+        """The prompt's tokens and those made so far."""
+        self.made = 0
+        self.text = ""
+        self.finish = ""
+        """Why it ended: `stop` (the model ended it, or a stop text appeared) or `length`; empty before."""
+        self.bucket, self.row = 0, 0
+        """With how many rows and as which of them it was computed; 0 where that changed meanwhile."""
+        self._detokenizer = detokenizer
+        self._stops = StopFinder([*inputs.stop, *work.prompt.stop])
+
+    def take(self, token: int, emit: Emit) -> None:
+        """Add a token, and give away the text that is certain now."""
+        if self.finish:  # its row goes on for the sake of its neighbours
+            return
+        self.ids.append(token)
+        self.made += 1
+        if token in self.work.ends:
+            self.finish = "stop"
+        else:
+            self._give(self._stops.push(self._detokenizer.push(token)), emit)
+            if self._stops.found:
+                self.finish = "stop"
+            elif self.made == self.work.request.inputs.max_tokens:
+                self.finish = "length"
+        if self.finish:
+            self._give_rest(emit)
+
+    def _give_rest(self, emit: Emit) -> None:
+        """Give away what was held back: it has turned out to be neither half a character nor a stop text."""
+        rest = self._stops.push(self._detokenizer.rest()) + self._stops.rest()
+        self._give(rest, emit)
+
+    def _give(self, piece: str, emit: Emit) -> None:
+        if piece:
+            self.text += piece
+            emit.delta(self.work.request, self.index, piece)
+
+
+class Work:
+    """A request that is being served: its lines, and what has been told of it."""
+
+    def __init__(
+        self, request: Request, prompt: Prompt, ends: frozenset[int], detokenizer: Callable[[], Detokenizer]
+    ) -> None:
+        self.request = request
+        self.prompt = prompt
+        self.ends = ends | prompt.ends
+        self.lines = [Line(self, index, detokenizer()) for index in range(request.inputs.n)]
+        self.failed = False
+        self._told = 0
+
+    @property
+    def done(self) -> bool:
+        return all(line.finish for line in self.lines)
+
+    def tell(self, emit: Emit, anyway: bool = False) -> None:
+        """Tell how many tokens there are, if there are more than when it was told last or `anyway`."""
+        made = sum(line.made for line in self.lines)
+        if anyway or made > self._told:
+            self._told = made
+            emit.progress(self.request, made, self.request.inputs.n * self.request.inputs.max_tokens)
+
+    def outputs(self, facts: Callable[[Line], Facts]) -> list[Output]:
+        """What it has come to, in order."""
+        return [
+            Output(line.index, line.text, line.seed, bucket=line.bucket, row=line.row, facts=facts(line))
+            for line in self.lines
+        ]

@@ -1,0 +1,60 @@
+"""Choosing the next token of each row by its own temperature, top_p and random numbers.
+
+Noise of the Gumbel distribution is added to the logits and the largest is taken, which draws a token exactly
+as often as sampling does. Each row has a generator of its own, so that its text does not depend on its
+neighbours, and on the CPU, so that the noise is the same on every device.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+
+class Row(Protocol):
+    """What a row's choice depends on."""
+
+    temperature: float
+    top_p: float
+    noise: torch.Generator
+
+
+def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int | None]:
+    """The next token of each row, from `logits` of shape (rows, vocabulary); None where they overflowed."""
+    scores = logits.float()
+    sampled = torch.tensor([row.temperature > 0 for row in rows], device=scores.device)
+    if sampled.any():
+        noise = gumbel(rows, scores.shape[1]).to(scores.device)
+        drawn = _among_likeliest(_warmed(scores, rows), rows) + noise
+        scores = torch.where(sampled[:, None], drawn, scores)
+    best, tokens = scores.max(dim=1)
+    pairs = zip(tokens.tolist(), best.isfinite().tolist(), strict=True)
+    return [token if finite else None for token, finite in pairs]
+
+
+def gumbel(rows: Sequence[Row], size: int) -> torch.Tensor:
+    """Noise of shape (rows, size), 0 where nothing is drawn: −log of exponential numbers has that
+    distribution."""
+    waits = torch.ones(len(rows), size)
+    for row, line in zip(rows, waits, strict=True):
+        if row.temperature > 0:
+            line.exponential_(generator=row.noise)
+    return -waits.clamp_min_(torch.finfo(torch.float32).tiny).log_()
+
+
+def _warmed(scores: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    warmth = torch.tensor([row.temperature or 1.0 for row in rows], device=scores.device)
+    return scores / warmth[:, None]
+
+
+def _among_likeliest(scores: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """`scores`, −∞ outside the likeliest tokens that together have the probability top_p."""
+    if all(row.top_p >= 1 for row in rows):
+        return scores
+    share = torch.tensor([row.top_p for row in rows], device=scores.device)[:, None]
+    ordered, places = scores.sort(dim=1, descending=True)
+    chances = ordered.softmax(dim=1)
+    before = chances.cumsum(dim=1) - chances
+    left_out = (before >= share) & (share < 1)
+    left_out[:, 0] = False
+    return scores.masked_fill(left_out.scatter(1, places, left_out), -torch.inf)
