@@ -1,7 +1,9 @@
 """Tokenizers made on the spot, of the real classes."""
 
+import string
+
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import CLIPTokenizer, PreTrainedTokenizerFast
+from transformers import CLIPTokenizer, PreTrainedTokenizerFast, Qwen2Tokenizer, RobertaTokenizer, T5Tokenizer
 
 TALES = [
     "Once upon a time a fox met an owl in the wood.",
@@ -32,4 +34,38 @@ def bpe_tokenizer() -> PreTrainedTokenizerFast:
     bpe.train_from_iterator(TALES, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, eos_token="<|end|>", pad_token="<|pad|>", model_max_length=256
+    )
+
+
+def t5_tokenizer() -> T5Tokenizer:
+    """Every printable ASCII character is a token; others are unknown."""
+    pieces = ["<pad>", "</s>", "<unk>", "▁", *string.printable.strip()]
+    return T5Tokenizer(
+        vocab=[(piece, -float(place)) for place, piece in enumerate(pieces)],
+        extra_ids=0,
+        model_max_length=512,
+    )
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """Every byte is a token; a chat template of the plainest kind."""
+    pieces = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokenizer = Qwen2Tokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)},
+        merges=[],
+        additional_special_tokens=pieces[-2:],
+        model_max_length=4096,
+    )
+    tokenizer.chat_template = (
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return tokenizer
+
+
+def roberta_tokenizer() -> RobertaTokenizer:
+    """Every byte is a token."""
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    return RobertaTokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)}, merges=[], model_max_length=77
     )
