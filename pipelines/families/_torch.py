@@ -57,6 +57,12 @@ def load_errors_translated(weights: Path) -> Iterator[None]:
         ) from error
 
 
+def wait_for_device() -> None:
+    """Wait until a GPU has done what it was given so far."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 def free_memory() -> None:
     """Give back what a failed batch held."""
     gc.collect()

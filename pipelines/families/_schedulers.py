@@ -1,0 +1,81 @@
+"""Samplers of diffusers: which may be asked for by name, and the one place where each of their steps is seen.
+
+Pipelines tell of their steps in different ways, some not at all, but all of them call `scheduler.step`.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    LCMScheduler,
+    UniPCMultistepScheduler,
+)
+
+NOISE = {
+    "ddim": DDIMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler-ancestral": EulerAncestralDiscreteScheduler,
+    "heun": HeunDiscreteScheduler,
+    "dpm-solver": DPMSolverMultistepScheduler,
+    "unipc": UniPCMultistepScheduler,
+    "lcm": LCMScheduler,
+}
+"""For models that were trained to foresee noise, by the name that requests use."""
+
+FLOW = {"euler": FlowMatchEulerDiscreteScheduler}
+"""For models that were trained on straight flows from noise to sample."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a scheduler's `step`."""
+
+    scheduler: Any
+    output: torch.Tensor
+    """What the model said."""
+    sample: torch.Tensor
+    """The latents before."""
+    latents: torch.Tensor
+    """The latents after."""
+    result: Any
+
+    def foreseen(self) -> torch.Tensor:
+        """The final latents as they look from here, where the scheduler lets us know; else those of now."""
+        if isinstance(self.scheduler, FlowMatchEulerDiscreteScheduler):
+            sigma = self.scheduler.sigmas[self.scheduler.step_index - 1]
+            return self.sample.float() - sigma * self.output.float()
+        last = self.result[-1]
+        return last if isinstance(last, torch.Tensor) and last.shape == self.latents.shape else self.latents
+
+
+@contextmanager
+def after_each_step(scheduler: Any, tell: Callable[[Step], None]) -> Iterator[None]:
+    """Call `tell` after each `step` of `scheduler`; what it raises ends the pipeline's call.
+
+    The scheduler becomes one of a class that tells. So copies that a pipeline makes of it (for a second
+    latent, such as the sound of a video) step by themselves, and are not told of: only its own steps count.
+    """
+    plain = type(scheduler)
+
+    @functools.wraps(plain.step)  # pipelines look at the signature to see which arguments it takes
+    def step(self: Any, model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+        result = plain.step(self, model_output, timestep, sample, *args, **kwargs)
+        if self is scheduler:
+            tell(Step(self, model_output, sample, result[0], result))
+        return result
+
+    scheduler.__class__ = type(plain.__name__, (plain,), {"step": step, "__module__": plain.__module__})
+    try:
+        yield
+    finally:
+        scheduler.__class__ = plain
