@@ -97,7 +97,7 @@ class TextToMusic(Inputs):
         "own when absent.",
     )
     format: Literal["flac", "wav", "ogg", "mp3"] = Field(
-        "flac", description="File format: flac and wav keep every sample, ogg (Vorbis) and mp3 are smaller."
+        "flac", description="File format: flac and wav keep every sample, ogg (Opus) and mp3 are smaller."
     )
 
     def cost(self) -> float:

@@ -68,12 +68,10 @@ class ImageToVideo(TextToVideo):
     example: ClassVar = {"prompt": "the lighthouse begins to shine", "image": SAMPLE}
     batch_fields = (*TextToVideo.batch_fields, "motion")
 
-    prompt: MaybePrompt = Field(
-        "", description="What happens in it; may be empty where the model needs none."
-    )
+    prompt: MaybePrompt = Field("", description="What happens in it; may be empty if the model needs none.")
     image: FileRef = Field(
-        description="The picture that it begins with. It is scaled until it covers width × height, then cut to "
-        "it round its middle; transparent parts become white."
+        description="The picture that it begins with. It is scaled until it covers width × height, then cut "
+        "to it round its middle; transparent parts become white."
     )
     motion: int = Field(
         127, ge=1, le=255, description="How much moves, 127 as in most videos. Not all models have it."
@@ -90,8 +88,8 @@ class VideoToVideo(FromSample, TextToVideo):
     batch_fields = (*TextToVideo.batch_fields, "strength")
 
     video: FileRef = Field(
-        description="The video to start from: its first frames, at the fps and size that are asked for. Frames "
-        "are scaled until they cover width × height, then cut to it round their middle."
+        description="The video to start from: its first frames, at the fps and size that are asked for. "
+        "Frames are scaled until they cover width × height, then cut to it round their middle."
     )
     frames: int = Field(
         25,

@@ -66,10 +66,10 @@ def _size(request: Request) -> tuple[int, int]:
 
 def _repainted(request: Request, digest: bytes) -> Image.Image:
     """The picture, with one colour where the mask is white."""
-    from pipelines.media import read_picture
+    from pipelines.media import read_mask, read_picture
 
     picture = read_picture(request.files["image"], _size(request), "image")
-    mask = read_picture(request.files["mask"], _size(request), "mask").convert("L")
+    mask = read_mask(request.files["mask"], _size(request), "mask")
     return Image.composite(Image.new("RGB", picture.size, tuple(digest[:3])), picture, mask)
 
 
