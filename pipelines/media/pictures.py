@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from PIL import ExifTags, Image, PngImagePlugin
 
@@ -80,9 +81,18 @@ def _exif(history: Mapping[str, str]) -> bytes:
     return exif.tobytes()
 
 
-ENCODERS: dict[str, Callable[[Image.Image, Mapping[str, str]], bytes]] = {
-    "png": png,
-    "webp": webp,
-    "jpeg": jpeg,
+@dataclass(frozen=True)
+class PictureFormat:
+    """A file format of pictures."""
+
+    suffix: str
+    media_type: str
+    encode: Callable[[Image.Image, Mapping[str, str]], bytes]
+
+
+FORMATS = {
+    "png": PictureFormat("png", "image/png", png),
+    "webp": PictureFormat("webp", "image/webp", webp),
+    "jpeg": PictureFormat("jpg", "image/jpeg", jpeg),
 }
 """By the inputs' `format`."""
