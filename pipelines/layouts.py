@@ -19,6 +19,12 @@ Row = dict[str, Any]
 WEIGHTLESS = re.compile(r"(low_res_)?scheduler|tokenizer(_\d)?|feature_extractor|(image_)?processor")
 """Parts of a pipeline that are settings only."""
 
+INFILL_TOKENS = {
+    *("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "<|code_prefix|>"),
+    *("▁<PRE>", "[PREFIX]"),
+}
+"""How models for code spell what stands before the part to fill in."""
+
 UNET = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 TRANSFORMER = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
@@ -123,16 +129,32 @@ def _unet_size(folder: Path) -> Row:
 
 
 def _language_model(folder: Path) -> Row:
-    """How long its texts may be."""
+    """What it can do, and how long its texts may be."""
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise FolderRefused("the tokenizer is missing (tokenizer.json)")
     context = read_json(folder / "config.json").get("max_position_embeddings")
     if not isinstance(context, int) or context < 2:
         raise FolderRefused("config.json has no max_position_embeddings: how long a text the model can hold")
+    chats = _has_chat_template(folder)
     return {
+        "kinds": ["text", *(["chat"] if chats else []), *(["code"] if chats or _fills_in(folder) else [])],
         "defaults": {"max_tokens": min(128, context // 2)},
         "limits": {"max_tokens": {"max": context - 1}},
     }
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    settings = folder / "tokenizer_config.json"
+    return settings.is_file() and bool(read_json(settings).get("chat_template"))
+
+
+def _fills_in(folder: Path) -> bool:
+    """Whether the tokenizer has one of the tokens by which models are asked for the middle of a code."""
+    tokenizer = folder / "tokenizer.json"
+    added = read_json(tokenizer).get("added_tokens", []) if tokenizer.is_file() else []
+    return any(isinstance(token, dict) and token.get("content") in INFILL_TOKENS for token in added)
 
 
 def _image(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:

@@ -112,7 +112,7 @@ class Model(BaseModel):
     def _check_defaults(self, kind: str) -> None:
         """A request with only what must be given has to be valid, or nobody could use the model."""
         try:
-            self.inputs(kind, _least(kind))
+            self.inputs(kind, dict(KINDS[kind].example))
         except InvalidInputs as error:
             raise ValueError(f"with its own defaults, {kind} is not valid: {error}") from error
 
@@ -196,15 +196,6 @@ class Model(BaseModel):
             raise ModelUnavailable(
                 f"the weights of {self.name} at {self.weights} are not the ones stated by sha256"
             )
-
-
-def _least(kind: str) -> dict[str, Any]:
-    """What the shortest request of a kind says."""
-    fields = KINDS[kind].model_fields
-    file = {"upload": "-"}
-    values = {"prompt": "-", "messages": [{"role": "user", "content": "-"}], "image": file}
-    needed = {name: file for name, field in fields.items() if field.is_required() and name not in values}
-    return needed | {name: value for name, value in values.items() if name in fields}
 
 
 if __name__ == "__main__":
