@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.families import tiny
+TINY = Path(__file__).parent / "tiny"
 
 
 @dataclass(frozen=True)
@@ -45,5 +45,5 @@ class Case:
 
 def cases() -> Iterator[Case]:
     """Every case of every module in `tests/families/tiny`."""
-    for module in pkgutil.iter_modules(tiny.__path__):
-        yield from getattr(importlib.import_module(f"{tiny.__name__}.{module.name}"), "CASES", ())
+    for module in pkgutil.iter_modules([str(TINY)]):
+        yield from getattr(importlib.import_module(f"tests.families.tiny.{module.name}"), "CASES", ())
