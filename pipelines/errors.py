@@ -79,6 +79,19 @@ class FolderRefused(PipelineError):
     type = "folder_refused"
 
 
+class LicenceNotAccepted(PipelineError):
+    """The operator has not accepted the licence of this model."""
+
+    type = "licence_not_accepted"
+
+
+class PullFailed(PipelineError):
+    """The weights could not be fetched from the model hub."""
+
+    type = "pull_failed"
+    retryable = True
+
+
 class Stopped(PipelineError):
     """Every request of the batch has been stopped."""
 
