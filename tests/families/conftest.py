@@ -1,11 +1,18 @@
 """Tiny models of the real classes, added to a catalog as an operator would, and loaded from it."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
+from atelier import Client
 from pipelines.base import load_pipeline
 from pipelines.catalog import Catalog, add_folder
+from tests import servers
+from tests.e2e.stack import Stack
 from tests.families import tiny
+from tests.families.trying import build
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +42,25 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog file with every case's model, as `atelier models add` would write it."""
+    return build(tmp_path_factory.mktemp("families"))
+
+
+@pytest.fixture(scope="session")
+def stack(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {"catalog": str(models), "cache_models": "2", "lease_seconds": "15", "beat_seconds": "3"}
+    running = Stack(tmp_path_factory.mktemp("up") / "home", settings=settings).start()
+    assert running.process is not None
+    servers.kept.add(running.process.pid)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Iterator[Client]:
+    with Client(stack.url, "") as made:
+        yield made

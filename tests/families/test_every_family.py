@@ -4,7 +4,6 @@ whole running Atelier, from a request over HTTP to the artifact.
 `cases.py` says what a case is; `python -m tests.families` writes the table of docs/families.md from them.
 """
 
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ from pipelines.base import load_family
 from pipelines.catalog import Catalog
 from pipelines.errors import Stopped
 from pipelines.kinds import KINDS
-from tests import servers
-from tests.e2e.stack import Stack
 from tests.families import samples
 from tests.families.cases import Given
-from tests.families.trying import CASES, Loaded, Told, build, difference, run
+from tests.families.trying import CASES, Loaded, Told, difference, run
 
 KINDS_OF_CASES = [(name, kind) for name, case in CASES.items() for kind in case.inputs]
 LONG = {"steps": 60, "max_tokens": 200, "duration_seconds": 30}
@@ -29,12 +26,6 @@ LONG = {"steps": 60, "max_tokens": 200, "duration_seconds": 30}
 
 # diffusers hands tensors to numpy in a way that numpy 2.4 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog file with every case's model, as `atelier models add` would write it."""
-    return build(tmp_path_factory.mktemp("families"))
 
 
 @pytest.fixture(scope="session")
@@ -99,22 +90,6 @@ def test_every_kind_of_a_family_is_tried() -> None:
 
 
 # Through a whole Atelier
-
-
-@pytest.fixture(scope="session")
-def stack(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    settings = {"catalog": str(models), "cache_models": "2", "lease_seconds": "15", "beat_seconds": "3"}
-    running = Stack(tmp_path_factory.mktemp("up") / "home", settings=settings).start()
-    assert running.process is not None
-    servers.kept.add(running.process.pid)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="session")
-def client(stack: Stack) -> Iterator[Client]:
-    with Client(stack.url, "") as made:
-        yield made
 
 
 def submitted(client: Client, folder: Path, name: str, kind: str, **changes: Any) -> Job:
