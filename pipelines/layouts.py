@@ -5,6 +5,7 @@ that `config.json` names (transformers). A new family adds its rows here; `ateli
 take its models.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,6 +158,31 @@ def _fills_in(folder: Path) -> bool:
     return any(isinstance(token, dict) and token.get("content") in INFILL_TOKENS for token in added)
 
 
+def _musicgen(folder: Path) -> Row:
+    """How long its pieces may be."""
+    config = read_json(folder / "config.json")
+    decoder, codec = config.get("decoder") or {}, config.get("audio_encoder") or {}
+    tokens = decoder.get("max_position_embeddings", 2048) - decoder.get("num_codebooks", 4)
+    return _seconds(
+        tokens * math.prod(codec.get("upsampling_ratios") or [640]) / codec.get("sampling_rate", 32_000)
+    )
+
+
+def _stable_audio(folder: Path) -> Row:
+    """How long its pieces may be."""
+    vae = read_json(folder / "vae" / "config.json")
+    latents = read_json(folder / "transformer" / "config.json").get("sample_size", 1024)
+    return _seconds(
+        latents * math.prod(vae.get("downsampling_ratios") or [2048]) / vae.get("sampling_rate", 44_100)
+    )
+
+
+def _seconds(most: float) -> Row:
+    """The longest piece that a music model can hold, in whole tenths of a second."""
+    most = max(1.0, min(600.0, math.floor(most * 10) / 10))
+    return {"defaults": {"duration_seconds": min(10.0, most)}, "limits": {"duration_seconds": {"max": most}}}
+
+
 def _image(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
     return Layout(family, kinds or ("text-to-image", "image-to-image", "inpaint"), "image", needs, **more)
 
@@ -203,7 +229,7 @@ PIPELINES: dict[str, Layout] = {
     "StableVideoDiffusionPipeline": _video(
         "svd", "image-to-video", needs=("image_encoder", "scheduler", "unet", "vae"), left_out=()
     ),
-    "StableAudioPipeline": _music("stable_audio", "text-to-music"),
+    "StableAudioPipeline": _music("stable_audio", "text-to-music", describe=_stable_audio),
     "AudioLDM2Pipeline": _music("audioldm2", "text-to-music", needs=UNET, left_out=()),
     "AceStepPipeline": _music("ace_step", "text-to-music"),
 }
@@ -211,6 +237,8 @@ PIPELINES: dict[str, Layout] = {
 
 ARCHITECTURES: dict[str, Layout] = {
     "ForCausalLM": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
-    "MusicgenForConditionalGeneration": _music("musicgen", "text-to-music", "continue-music", needs=()),
+    "MusicgenForConditionalGeneration": _music(
+        "musicgen", "text-to-music", "continue-music", needs=(), describe=_musicgen
+    ),
 }
 """Layouts by how the architecture's name in `config.json` ends."""
