@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pipelines.errors import FolderRefused
 from pipelines.layouts import inspect
 from pipelines.models import Model
-from pipelines.rows import append_row
+from pipelines.rows import append_rows
 from pipelines.weights import check_safe, digest_folder
 
 
@@ -34,5 +34,5 @@ def add_folder(folder: Path, into: Path, name: str | None = None) -> Model:
         raise FolderRefused(
             "; ".join(details["msg"] for details in error.errors(include_url=False))
         ) from error
-    append_row(into, row)
+    append_rows(into, [row])
     return model

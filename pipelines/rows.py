@@ -1,7 +1,12 @@
-"""Writing rows into the operator's catalog file, all or nothing."""
+"""Writing rows of catalog files, all or nothing.
+
+Two files are written: the operator's own, where a row is added or taken out and all else stays as it was
+written; and the list of what has been pulled, which nobody edits by hand.
+"""
 
 import json
 import os
+import re
 import tempfile
 import tomllib
 from pathlib import Path
@@ -9,26 +14,88 @@ from typing import Any
 
 from pipelines.errors import FolderRefused
 
+Row = dict[str, Any]
 
-def append_row(into: Path, row: dict[str, Any]) -> None:
-    """Add a row to the file; raises FolderRefused where its name is taken or the file is not a catalog."""
+PULLED_HEAD = (
+    "# Written by `atelier models pull`, `accept` and `remove`; it is read after the operator's own files.\n"
+)
+
+TABLE = re.compile(r"^\[\[\s*(model|lora)\s*\]\]", re.MULTILINE)
+
+
+def append_rows(into: Path, rows: list[Row], table: str = "model") -> None:
+    """Add rows to the operator's file; raises FolderRefused where a name is taken, or it is no catalog."""
     text = _text(into)
-    if row["name"] in _names(into, text):
-        raise FolderRefused(
-            f"{into} has a model {row['name']} already; choose another name or remove that row"
-        )
-    _write(into, f"{text.rstrip()}\n\n{to_toml(row)}".lstrip())
+    taken = {row.get("name") for row in _tables(into, text).get(table, [])}
+    for row in rows:
+        if row["name"] in taken:
+            raise FolderRefused(
+                f"{into} has a {table} {row['name']} already; choose another name or remove that row"
+            )
+    written = "\n".join(to_toml(row, table) for row in rows)
+    _write(into, f"{text.rstrip()}\n\n{written}".lstrip())
+
+
+def remove_row(file: Path, name: str) -> bool:
+    """Take a model's row out of the operator's file; False where it is not there.
+
+    Raises FolderRefused where that cannot be done without touching other lines.
+    """
+    text = _text(file)
+    before = _tables(file, text)
+    if name not in (names := [row.get("name") for row in before.get("model", [])]):
+        return False
+    starts = [match.start() for match in TABLE.finditer(text)] + [len(text)]
+    models = [place for place, start in enumerate(starts[:-1]) if TABLE.match(text, start)[1] == "model"]  # type: ignore[index]
+    place = models[names.index(name)] if len(models) == len(names) else None
+    rest = "" if place is None else text[: starts[place]] + text[starts[place + 1] :]
+    wanted = {**before, "model": [row for row in before["model"] if row.get("name") != name]}
+    if place is None or {"model": [], **_tables(file, rest)} != wanted:
+        raise FolderRefused(f"{file} cannot be changed by a program: take the row of {name} out by hand")
+    _write(file, rest)
+    return True
+
+
+def overlay_row(file: Path, name: str, values: Row) -> None:
+    """Set these keys of a model's row in the list of what has been pulled."""
+    rows = _pulled(file)
+    rows[name] = {**rows.get(name, {"name": name}), **values}
+    _write_pulled(file, rows)
+
+
+def drop_keys(file: Path, name: str, keys: set[str]) -> bool:
+    """Take these keys out of a model's row in that list; False where none was there."""
+    rows = _pulled(file)
+    row = rows.pop(name, {})
+    left = {key: value for key, value in row.items() if key not in keys}
+    if left == row:
+        return False
+    if left.keys() > {"name"}:
+        rows[name] = left
+    _write_pulled(file, rows)
+    return True
+
+
+def _pulled(file: Path) -> dict[str, Row]:
+    return {row["name"]: row for row in _tables(file, _text(file)).get("model", [])}
+
+
+def _write_pulled(file: Path, rows: dict[str, Row]) -> None:
+    _write(file, "\n".join([PULLED_HEAD, *map(to_toml, rows.values())]))
 
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
-def _names(file: Path, text: str) -> list[Any]:
+def _tables(file: Path, text: str) -> dict[str, list[Row]]:
     try:
-        return [table.get("name") for table in tomllib.loads(text).get("model", [])]
-    except (tomllib.TOMLDecodeError, AttributeError) as error:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise FolderRefused(f"{file} is not a catalog file: {error}") from error
+    if not all(isinstance(rows, list) for rows in tables.values()):
+        raise FolderRefused(f"{file} is not a catalog file: it has only [[model]] and [[lora]] tables")
+    return tables
 
 
 def _write(file: Path, text: str) -> None:
@@ -41,18 +108,26 @@ def _write(file: Path, text: str) -> None:
     Path(written.name).replace(file)
 
 
-def to_toml(row: dict[str, Any]) -> str:
+def to_toml(row: Row, table: str = "model") -> str:
     """A `[[model]]` table; JSON writes strings, numbers and lists of them as TOML does."""
     plain = [f"{key} = {_value(value)}" for key, value in row.items() if not isinstance(value, dict)]
     tables = [
-        "\n".join([f"\n[model.{key}]", *(f"{name} = {_value(value)}" for name, value in values.items())])
+        "\n".join(
+            [f"\n[{table}.{key}]", *(f"{_key(name)} = {_value(value)}" for name, value in values.items())]
+        )
         for key, values in row.items()
         if isinstance(values, dict) and values
     ]
-    return "\n".join(["[[model]]", *plain, *tables, ""])
+    return "\n".join([f"[[{table}]]", *plain, *tables, ""])
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
