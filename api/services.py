@@ -1,8 +1,6 @@
 """What the views work with: made once for each process, reached through `services()`."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import redis
 from flask import current_app
@@ -155,9 +153,8 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
 
 
 def load_catalog(settings: Settings) -> Catalog:
-    """The built-in catalog, the home's own file if there is one, and those of the `catalog` setting."""
-    own = [settings.places.models] if settings.places.models.exists() else []
-    catalog = Catalog.load([*own, *(Path(name) for name in settings.catalog.split(os.pathsep) if name)])
+    """The built-in catalog under the operator's files."""
+    catalog = Catalog.load(settings.catalog_files)
     for problem in catalog.problems:
         log.warning("A row of the catalog was left out", action="catalog.problem", problem=str(problem))
     return catalog

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
@@ -179,7 +178,7 @@ def _nvidia() -> list[str]:
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    catalog = Catalog.load(catalog_files(settings))
+    catalog = Catalog.load(settings.catalog_files)
     for problem in catalog.problems:
         yield Finding(Verdict.BAD, "catalog", str(problem), "Mend that row.")
     for model in catalog.models.values():
@@ -194,12 +193,6 @@ def _model(model: Model) -> Finding:
         need = f"{model.name} needs {_gib(model.memory_bytes)}, this machine has {_gib(memory)}"
         return Finding(Verdict.NOTE, "model", need, "It may fit a GPU; on this CPU it does not.")
     return Finding(Verdict.GOOD, "model", f"{model.name} is here and fits")
-
-
-def catalog_files(settings: Settings) -> list[Path]:
-    """The operator's own catalogs: those of ATELIER_CATALOG, then `models.toml` of the home if it exists."""
-    named = [Path(each) for each in settings.catalog.split(os.pathsep) if each]
-    return named + [each for each in (settings.places.models,) if each.is_file()]
 
 
 def _gib(count: float) -> str:

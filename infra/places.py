@@ -46,6 +46,16 @@ class Places:
         return self.home / "models.toml"
 
     @property
+    def weights(self) -> Path:
+        """What `atelier models pull` has fetched."""
+        return self.home / "models"
+
+    @property
+    def pulled(self) -> Path:
+        """Catalog of what has been pulled and which licences are accepted; read after all others."""
+        return self.weights / "pulled.toml"
+
+    @property
     def lock(self) -> Path:
         return self.run / "lock"
 

@@ -60,8 +60,8 @@ class Settings(BaseModel):
     )
     catalog: str = Field(
         "",
-        description="More catalog files (TOML), separated by `:`. `models.toml` in the home is read whenever"
-        " it exists.",
+        description="More catalog files (TOML), separated by `:`. `models.toml` in the home is read before"
+        " them, and `models/pulled.toml`, which `atelier models pull` writes, after them; if they exist.",
     )
 
     # The API server
@@ -273,6 +273,20 @@ class Settings(BaseModel):
     def queue_names(self) -> tuple[str, ...]:
         """`queues` as names, in the order given, without doubles."""
         return tuple(dict.fromkeys(name.strip() for name in self.queues.split(",") if name.strip()))
+
+    @property
+    def own_catalog_files(self) -> tuple[Path, ...]:
+        """The operator's own catalog files, whether they exist or not, the later over the earlier."""
+        return (self.places.models, *(Path(name) for name in self.catalog.split(os.pathsep) if name))
+
+    @property
+    def catalog_files(self) -> tuple[Path, ...]:
+        """The catalog files beside the built-in one, the later over the earlier. Those in the home are left
+        out while they do not exist; the absence of one that `catalog` names is told.
+        """
+        files = (*self.own_catalog_files, self.places.pulled)
+        optional = {self.places.models, self.places.pulled}
+        return tuple(file for file in files if file.exists() or file not in optional)
 
     def environ(self) -> dict[str, str]:
         """The variables that give a child process these same settings, whatever else its environment says."""

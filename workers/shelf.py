@@ -13,7 +13,6 @@ from pathlib import Path
 from infra.jobs.answers import WorkerCard
 from infra.logs import get_logger
 from infra.metrics import MODELS_SET_ASIDE
-from infra.settings import Settings
 from pipelines.base import family_names
 from pipelines.catalog import BUILT_IN, Catalog
 from pipelines.errors import ModelUnavailable
@@ -109,13 +108,6 @@ def _modified(file: Path) -> int:
         return file.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
-
-
-def catalog_files(settings: Settings) -> list[Path]:
-    """The operator's catalog files, the last one's rows over the others': HOME/models.toml, then
-    ATELIER_CATALOG.
-    """
-    return [settings.places.models, *(Path(name) for name in settings.catalog.split(os.pathsep) if name)]
 
 
 class Business:

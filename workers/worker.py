@@ -31,7 +31,7 @@ from workers.loop import WorkLoop
 from workers.metrics_server import serve_metrics
 from workers.patience import persist
 from workers.scratch import Scratch
-from workers.shelf import Business, Shelf, catalog_files
+from workers.shelf import Business, Shelf
 from workers.store import Store
 from workers.tasks import register_doorbell
 from workers.trouble import StorageWatch, Trouble
@@ -91,7 +91,7 @@ class Worker:
         pipe, desk = WakingPipe(), Desk()
         bell = Bell(on_rest=pipe.wake)
         self._drain = Drain(settings.drain_seconds, wake=(bell.ring, pipe.wake))
-        shelf = Shelf(catalog_files(settings), self._queues, bell.ring)
+        shelf = Shelf((*settings.own_catalog_files, settings.places.pulled), self._queues, bell.ring)
         self._business = Business(self.id, device, self._queues, shelf)
         self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
         trouble = Trouble()
