@@ -73,7 +73,10 @@ class ArtifactBody(BaseModel):
 
     name: str
     index: int = Field(description="Which output it belongs to, from 0.")
-    role: str = Field(description="`output`, or `thumbnail` of that output.")
+    role: str = Field(
+        description="`output`, or what was made from that output: `thumbnail` (of a sound: its waveform),"
+        " `preview` (an animated GIF), `frames` (a ZIP of them), `score` (the notes as MIDI)."
+    )
     seed: int | None = None
     media_type: str
     bytes: int
@@ -81,8 +84,20 @@ class ArtifactBody(BaseModel):
     sample_sha256: str | None = Field(
         None, description="Digest of the decoded sample, whatever the encoder did."
     )
-    width: int | None = None
+    width: int | None = Field(None, description="Pixels; of pictures and videos.")
     height: int | None = None
+    duration_seconds: float | None = Field(None, description="Of sounds and videos.")
+    frames: int | None = Field(None, description="Of videos.")
+    fps: float | None = Field(None, description="Frames a second; of videos.")
+    sample_rate: int | None = Field(
+        None, description="Samples a second; of sounds, and of videos that have one."
+    )
+    channels: int | None = Field(None, description="Of the sound.")
+    facts: Json | None = Field(
+        None,
+        description="What is known of the output beside, such as `finish_reason` and `tokens` of a text,"
+        " `language` and `parses` of code, `tempo` of music; left out where nothing is.",
+    )
     url: str = Field(description="Path on this API.")
 
 
@@ -319,6 +334,7 @@ def attempt_body(attempt: Attempt) -> Json:
 
 def artifact_body(job_id: str, artifact: Artifact) -> Json:
     known = {name: getattr(artifact, name) for name in ArtifactBody.model_fields if name != "url"}
+    known["facts"] = dict(artifact.facts) or None
     return without_nothing(known) | {"url": f"{job_path(job_id)}/artifacts/{artifact.name}"}
 
 

@@ -1,7 +1,7 @@
 """What the server answers, as frozen records. Fields that this version does not know stay in `raw`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -70,11 +70,16 @@ class Attempt:
         )
 
 
+MEASURES = ("width", "height", "duration_seconds", "frames", "fps", "sample_rate", "channels")
+
+
 @dataclass(frozen=True)
 class Artifact:
-    """One stored output. role: `output`, or `thumbnail` for a small picture of it. bytes: its size.
+    """One stored file. role: `output`, or what was made from one: `thumbnail`, `preview`, `frames`, `score`.
 
-    url: a path of the API.
+    bytes: its size. url: a path of the API. facts: what is known of it beside, such as `finish_reason`.
+    What a file does not have is None: width and height in pixels, duration_seconds, the number of frames,
+    fps, sample_rate and channels of its sound.
     """
 
     name: str
@@ -87,6 +92,12 @@ class Artifact:
     seed: int | None = None
     width: int | None = None
     height: int | None = None
+    duration_seconds: float | None = None
+    frames: int | None = None
+    fps: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    facts: Json = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Artifact":
@@ -99,8 +110,8 @@ class Artifact:
             str(data.get("sha256", "")),
             str(data.get("url", "")),
             data.get("seed"),
-            data.get("width"),
-            data.get("height"),
+            **{name: data.get(name) for name in MEASURES},
+            facts=data.get("facts") or {},
         )
 
 
@@ -143,7 +154,7 @@ class Job:
 
     @property
     def outputs(self) -> tuple[Artifact, ...]:
-        """The artifacts that were asked for, without thumbnails."""
+        """The artifacts that were asked for, without what was made from them."""
         return tuple(each for each in self.artifacts if each.role == "output")
 
     @classmethod

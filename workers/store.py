@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from infra.crash_points import CrashPoint, crash_point
@@ -88,7 +88,7 @@ def manifest(attempt: LiveAttempt) -> dict[str, Any]:
         "model": model.name,
         "revision": model.revision,
         "seed": job.inputs["seed"],
-        "inputs": job.inputs,
+        "inputs": attempt.inputs.as_json(),
         "artifacts": [_entry(file) for file in attempt.made],
     }
 
@@ -98,15 +98,5 @@ def _entry(file: File) -> dict[str, Any]:
 
 
 def _artifact(file: File) -> Artifact:
-    return Artifact(
-        name=file.name,
-        index=file.index,
-        role=file.role,
-        seed=file.seed,
-        media_type=file.media_type,
-        bytes=file.bytes,
-        sha256=file.sha256,
-        sample_sha256=file.sample_sha256,
-        width=file.width,
-        height=file.height,
-    )
+    known = {field.name: getattr(file, field.name) for field in fields(Artifact)}
+    return Artifact(**known)

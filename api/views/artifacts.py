@@ -16,6 +16,9 @@ from infra.storage.keys import artifact_key
 
 SIGNED_SECONDS = 900
 
+SHOWN = ("image/", "video/", "audio/")
+"""What a browser may show in its window: these formats hold no scripts, as `nosniff` says what they are."""
+
 
 def show(job_id: str, name: str) -> AnyResponse:
     """One artifact: 200, 206 for a range, 304, or 302 to a signed URL where the storage is public."""
@@ -70,7 +73,7 @@ def _described(response: Response, job: Job, artifact: Artifact) -> Response:
     response.set_etag(artifact.sha256)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "private, max-age=3600"  # the bytes of a name never change
-    shown = "inline" if artifact.media_type.startswith("image/") else "attachment"
+    shown = "inline" if artifact.media_type.startswith(SHOWN) else "attachment"
     response.headers["Content-Disposition"] = f'{shown}; filename="{_filename(job, artifact)}"'
     return response
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, Field, asdict
 from dataclasses import fields as fields_of
 from typing import Any
 
@@ -93,6 +93,11 @@ def dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def dump_artifacts(artifacts: Iterable[Artifact]) -> str:
+    """Without what an artifact does not have, so that a record is no longer than it must be."""
+    return dump([_known_of(artifact) for artifact in artifacts])
+
+
 def dump_error(error: JobError | None) -> str | None:
     return None if error is None else dump(asdict(error))
 
@@ -113,6 +118,19 @@ def _attempt(item: dict[str, Any]) -> Attempt:
         outcome=Outcome(item["outcome"]) if "outcome" in item else None,
         error=_error(item.get("error")),
     )
+
+
+def _known_of(artifact: Artifact) -> dict[str, Any]:
+    optional = {field.name for field in fields_of(Artifact) if not _is_required(field)}
+    return {
+        name: value
+        for name, value in asdict(artifact).items()
+        if name not in optional or value not in (None, {})
+    }
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _artifact(item: dict[str, Any]) -> Artifact:

@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, cast
 
 import redis
@@ -31,7 +30,7 @@ from infra.jobs.answers import (
 )
 from infra.jobs.archived import Archived
 from infra.jobs.arguments import again, card_arguments, enqueue_arguments
-from infra.jobs.codec import dump, dump_error, pairs, read_job
+from infra.jobs.codec import dump, dump_artifacts, dump_error, pairs, read_job
 from infra.jobs.record import (
     Artifact,
     Idempotency,
@@ -278,7 +277,7 @@ class JobQueue:
                 attempt_id=attempt_id,
                 manifest=manifest_key,
                 manifest_sha256=manifest_sha256,
-                artifacts=dump([asdict(artifact) for artifact in artifacts]),
+                artifacts=dump_artifacts(artifacts),
             )
         )
         return Committed(word)

@@ -114,7 +114,8 @@ class Artifact:
     index: int
     """Which of the job's outputs it belongs to, from 0."""
     role: str
-    """`output`, or `thumbnail` of that output."""
+    """`output`, or what was made from that output: `thumbnail` (of a sound: its waveform), `preview` (an
+    animated GIF), `frames` (a ZIP of them), `score` (the notes as MIDI)."""
     seed: int | None
     """Seed of that output."""
     media_type: str
@@ -124,7 +125,20 @@ class Artifact:
     sample_sha256: str | None = None
     """Digest of the decoded sample (pixels, audio frames), which does not depend on the encoder."""
     width: int | None = None
+    """Pixels, as `height`; of pictures and videos."""
     height: int | None = None
+    duration_seconds: float | None = None
+    """Of sounds and videos."""
+    frames: int | None = None
+    """Of videos."""
+    fps: float | None = None
+    """Frames a second; of videos."""
+    sample_rate: int | None = None
+    """Samples a second; of sounds, and of videos that have one."""
+    channels: int | None = None
+    """Of the sound."""
+    facts: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """What the model's family tells of it beside, such as `finish_reason`, `tokens`, `tempo`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ what a request's files hold.
 """
 
 from pipelines.media.metadata import MARK
+from pipelines.media.origin import read_history
 from pipelines.media.pictures import THUMBNAIL_SIDE, preview
 from pipelines.media.reading import read_frames, read_mask, read_picture, read_sound, read_video
 from pipelines.media.writing import write
@@ -15,6 +16,7 @@ __all__ = [
     "THUMBNAIL_SIDE",
     "preview",
     "read_frames",
+    "read_history",
     "read_mask",
     "read_picture",
     "read_sound",

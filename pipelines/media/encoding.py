@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
@@ -60,7 +61,8 @@ class SoundTrack:
         self._sound = sound
         self._format = codec.takes
         self._layout = "mono" if sound.samples.shape[1] == 1 else "stereo"
-        self._stream: Any = file.add_stream(codec.name, rate=self.rate, layout=self._layout)
+        stream = file.add_stream(codec.name, rate=self.rate, layout=self._layout)
+        self._stream = cast(AudioStream, stream)
         self._stream.codec_context.format = codec.takes
         if codec.bit_rate:
             self._stream.codec_context.bit_rate = codec.bit_rate * sound.samples.shape[1]

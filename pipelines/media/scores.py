@@ -20,6 +20,21 @@ def with_text(score: bytes, text: str) -> bytes:
     return score[: HEAD + 4] + struct.pack(">I", length + len(event)) + event + rest
 
 
+def first_text(score: bytes) -> str:
+    """The text that `with_text` has written; empty where there is none."""
+    at = HEAD + 8
+    if not score.startswith(TEXT_EVENT, at):
+        return ""
+    at += len(TEXT_EVENT)
+    length = 0
+    while at < len(score):
+        digit = score[at]
+        length, at = length << 7 | digit & 0x7F, at + 1
+        if digit < 0x80:
+            break
+    return score[at : at + length].decode(errors="replace")
+
+
 def _variable(number: int) -> bytes:
     """MIDI's variable-length number: seven bits a byte, the highest bit says that more follow."""
     digits = [number & 0x7F]
