@@ -7,11 +7,15 @@ from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    LlamaConfig,
+    LlamaModel,
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
     T5Config,
     T5EncoderModel,
+    UMT5Config,
+    UMT5EncoderModel,
 )
 
 WIDTH = 32
@@ -38,6 +42,27 @@ def t5_encoder(tokenizer: Any) -> T5EncoderModel:
         vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4
     )
     return T5EncoderModel(config).eval()
+
+
+def umt5_encoder(tokenizer: Any) -> UMT5EncoderModel:
+    """A T5 for many languages."""
+    config = UMT5Config(
+        vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4
+    )
+    return UMT5EncoderModel(config).eval()
+
+
+def llama_encoder(tokenizer: Any) -> LlamaModel:
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaModel(config).eval()
 
 
 def qwen3_encoder(tokenizer: Any, *, head: bool, layers: int = 2) -> Any:

@@ -3,7 +3,15 @@
 import string
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import CLIPTokenizer, PreTrainedTokenizerFast, Qwen2Tokenizer, RobertaTokenizer, T5Tokenizer
+from transformers import (
+    CLIPTokenizer,
+    GemmaTokenizer,
+    LlamaTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen2Tokenizer,
+    RobertaTokenizer,
+    T5Tokenizer,
+)
 
 TALES = [
     "Once upon a time a fox met an owl in the wood.",
@@ -68,4 +76,27 @@ def roberta_tokenizer() -> RobertaTokenizer:
     pieces = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     return RobertaTokenizer(
         vocab={piece: number for number, piece in enumerate(pieces)}, merges=[], model_max_length=77
+    )
+
+
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+"""How tokenizers of the Llama kind write a byte of a character that is no token."""
+
+
+def llama_tokenizer() -> LlamaTokenizer:
+    """Every byte is a token."""
+    pieces = ["<pad>", "<s>", "</s>", "<unk>", *BYTES]
+    return LlamaTokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)},
+        merges=[],
+        pad_token="<pad>",
+        model_max_length=2048,
+    )
+
+
+def gemma_tokenizer() -> GemmaTokenizer:
+    """Every byte is a token."""
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *BYTES]
+    return GemmaTokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)}, merges=[], model_max_length=1024
     )
