@@ -195,9 +195,7 @@ def _music(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **mor
     return Layout(family, kinds, "music", needs, **more)
 
 
-STABLE_DIFFUSION = _image(
-    "stable_diffusion", "text-to-image", "image-to-image", needs=UNET, describe=_unet_size
-)
+STABLE_DIFFUSION = _image("stable_diffusion", needs=UNET, describe=_unet_size)
 SDXL = _image("sdxl", needs=UNET, describe=_unet_size)
 FLUX = _image("flux")
 
@@ -207,6 +205,7 @@ PIPELINES: dict[str, Layout] = {
     "StableDiffusionInpaintPipeline": _image("stable_diffusion", "inpaint", needs=UNET, describe=_unet_size),
     "StableDiffusionXLPipeline": SDXL,
     "StableDiffusionXLImg2ImgPipeline": SDXL,
+    "StableDiffusionXLInpaintPipeline": _image("sdxl", "inpaint", needs=UNET, describe=_unet_size),
     "StableDiffusion3Pipeline": _image("sd3"),
     "FluxPipeline": FLUX,
     "FluxImg2ImgPipeline": FLUX,

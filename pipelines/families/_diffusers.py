@@ -106,6 +106,10 @@ class DiffusersFamily:
             self._pipes[wanted] = made
         return self._pipes[wanted]
 
+    def sampler(self, wanted: str | None) -> Any:
+        """The scheduler that a request asks for, with the settings of the model's own; else that one."""
+        return _schedulers.like(self.scheduler, self.schedulers[wanted]) if wanted else self.scheduler
+
     # Hooks: what a family may say differently
 
     @classmethod
@@ -213,6 +217,17 @@ class DiffusersFamily:
         if getattr(inputs, "loras", ()) and not hasattr(pipe, "load_lora_weights"):
             problems.append(Problem("/inputs/loras", "this model takes no LoRAs"))
         return problems
+
+    def _unscheduled(self, inputs: Any) -> list[Problem]:
+        """A sampler that the model does not run with, or not for so many steps."""
+        wanted = getattr(inputs, "scheduler", None)
+        if wanted and wanted not in self.schedulers:
+            known = ", ".join(self.schedulers) or "its own only"
+            return [Problem("/inputs/scheduler", f"does not go with this model; it takes {known}")]
+        most = _schedulers.most_steps(self.sampler(wanted))
+        if most and inputs.steps > most:
+            return [Problem("/inputs/steps", f"this sampling method takes at most {most}")]
+        return []
 
     def _uneven(self, pipe: Any, inputs: Any) -> list[Problem]:
         """Sizes that the pipeline would round."""

@@ -57,13 +57,11 @@ class Run:
     @contextmanager
     def _scheduler(self) -> Iterator[None]:
         """The scheduler that the inputs ask for in the pipeline's place, the model's own afterwards."""
-        own = self.family.scheduler
-        wanted = getattr(self.batch[0].inputs, "scheduler", None)
-        self.pipe.scheduler = self.family.schedulers[wanted].from_config(own.config) if wanted else own
+        self.pipe.scheduler = self.family.sampler(getattr(self.batch[0].inputs, "scheduler", None))
         try:
             yield
         finally:
-            self.pipe.scheduler = own
+            self.pipe.scheduler = self.family.scheduler
 
     def _bucket(self, rows: list[Row], buckets_left: int) -> list[Output]:
         """What the rows make, together."""

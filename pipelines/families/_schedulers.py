@@ -36,6 +36,21 @@ FLOW = {"euler": FlowMatchEulerDiscreteScheduler}
 """For models that were trained on straight flows from noise to sample."""
 
 
+def like(own: Any, wanted: Any) -> Any:
+    """A scheduler of the class `wanted` with the settings of the model's own."""
+    settings = dict(own.config)
+    if wanted is DDIMScheduler:
+        # Its default is meant for pixels; latents lie beyond −1 and 1.
+        settings.setdefault("clip_sample", False)
+    return wanted.from_config(settings)
+
+
+def most_steps(scheduler: Any) -> int | None:
+    """How many steps it can be asked for; None: any number. LCM takes some of those that a model was
+    distilled from."""
+    return scheduler.config.get("original_inference_steps")
+
+
 @dataclass(frozen=True)
 class Step:
     """One call of a scheduler's `step`."""

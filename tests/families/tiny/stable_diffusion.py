@@ -12,6 +12,7 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from tests.families.cases import Case, Given
 from tests.families.tiny.tokenizers import clip_tokenizer
 
 
@@ -83,3 +84,20 @@ def _tiny_vae() -> AutoencoderTiny:
         num_decoder_blocks=(1, 1, 1),
         latent_channels=4,
     )
+
+
+SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
+
+CASES = [
+    Case(
+        name="stable-diffusion",
+        family="stable_diffusion",
+        save=save_stable_diffusion,
+        inputs={
+            "text-to-image": SMALL,
+            "image-to-image": {**SMALL, "image": Given("image")},
+            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
+        },
+        tolerance=1 / 255,
+    )
+]

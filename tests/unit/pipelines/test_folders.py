@@ -60,7 +60,7 @@ def test_an_image_model_is_added(image_folder, tmp_path):
     assert catalog.problems == ()
     assert catalog.get("local/fox-1.5") == model
     assert model.family == "stable_diffusion"
-    assert model.kinds == ["text-to-image", "image-to-image"]
+    assert model.kinds == ["text-to-image", "image-to-image", "inpaint"]
     assert model.defaults == {"width": 512, "height": 512}
     assert model.memory_bytes == 260
     assert model.sha256 == digest_folder(image_folder)
