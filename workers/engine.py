@@ -10,11 +10,12 @@ import argparse
 import ctypes
 import faulthandler
 import os
-import queue
 import resource
 import signal
 import sys
 import threading
+from collections import deque
+from collections.abc import Sequence
 
 from infra.crash_points import arm
 from infra.settings import load_settings
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     sender = Sender(options.write)
     inbox = Inbox(Receiver(options.read))
     inbox.start()
-    runner = Runner(sender, inbox.stopped, PipelineCache(options.device, options.cache))
+    runner = Runner(sender, inbox, PipelineCache(options.device, options.cache))
     try:
         _open(options.device)
         sender.send("ready", pid=os.getpid())
@@ -49,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class Inbox(threading.Thread):
-    """Reads the parent's orders: keeps runs for the main thread, notes stops at once, ends the process at
-    the end.
+    """Reads the parent's orders: keeps runs and joins for the main thread, notes stops at once, ends the
+    process at the end.
 
     The end is `os._exit`, since the main thread may be in the midst of a computation that hears nothing.
     """
@@ -58,24 +59,40 @@ class Inbox(threading.Thread):
     def __init__(self, receiver: Receiver) -> None:
         super().__init__(name="inbox", daemon=True)
         self._receiver = receiver
-        self._runs: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._orders: deque[Message] = deque()
         self._stopped: set[str] = set()
+        self._news = threading.Condition()
 
     def run(self) -> None:
         try:
             for message in self._receiver:
-                if message["is"] == "stop":
-                    self._stopped.add(message["request"])
-                else:
-                    self._runs.put(message)
+                with self._news:
+                    if message["is"] == "stop":
+                        self._stopped.add(message["request"])
+                    else:
+                        self._orders.append(message)
+                        self._news.notify()
         finally:
             os._exit(ORPHANED)
 
     def next(self) -> Message:
         """The next run; waits for it. What was stopped before it is forgotten."""
-        message = self._runs.get()
-        self._stopped.intersection_update(request["request"] for request in message["requests"])
-        return message
+        with self._news:
+            self._news.wait_for(lambda: self._orders)
+            self._stopped.intersection_update(
+                request["request"] for order in self._orders for request in order["requests"]
+            )
+            return self._orders.popleft()
+
+    def joining(self, model: Message, kinds: Sequence[str]) -> Message | None:
+        """The next order, if it is one to join a run of this model that takes requests of these kinds."""
+        with self._news:
+            order = self._orders[0] if self._orders else None
+            if order is None or order["is"] != "join" or order["model"] != model:
+                return None
+            if any(request["kind"] not in kinds for request in order["requests"]):
+                return None
+            return self._orders.popleft()
 
     def stopped(self, request: str) -> bool:
         """Whether the parent wants this request to end."""

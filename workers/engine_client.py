@@ -83,16 +83,22 @@ class Engine:
         return self._process
 
     def run(
-        self, model: dict[str, Any], requests: list[dict[str, Any]], stop: Callable[[], bool]
+        self,
+        model: dict[str, Any],
+        requests: list[dict[str, Any]],
+        stop: Callable[[str], bool],
+        joining: Callable[[], list[dict[str, Any]]] = list,
     ) -> Iterator[Message]:
-        """Run requests on a model: every message of the engine until all are told. `stop` is asked meanwhile.
+        """Run requests on a model: every message of the engine until all are told. Meanwhile it asks `stop`
+        which of them are to end, and `joining` for further ones to run beside them.
 
         Raises EngineDied, EngineHung or EngineDeaf.
         """
         watch = Watch(self._deadlines, {request["request"] for request in requests})
         process = self.ensure()
         try:
-            yield from self._exchange(process, watch, model, requests, stop)
+            process.sender.send("run", model=model, requests=requests)
+            yield from self._exchange(process, watch, model, stop, joining)
         except PipeClosed:
             how = self._end(process.close)
             if watch.open:
@@ -129,22 +135,25 @@ class Engine:
         process: EngineProcess,
         watch: "Watch",
         model: dict[str, Any],
-        requests: list[dict[str, Any]],
-        stop: Callable[[], bool],
+        stop: Callable[[str], bool],
+        joining: Callable[[], list[dict[str, Any]]],
     ) -> Iterator[Message]:
-        process.sender.send("run", model=model, requests=requests)
         while True:
             message = process.receiver.receive(LOOK_SECONDS)
             watch.hear(message)
             if message is not None:
                 self.warm = tuple(message.get("warm", self.warm))
                 if message["is"] == "finished":
+                    if watch.open:  # they came too late to join, and are run now
+                        continue
                     return
                 yield message
-            if not watch.told_to_stop and stop():
-                watch.tell_to_stop()
-                for request in watch.open:
-                    process.sender.send("stop", request=request)
+            for request in filter(stop, watch.not_told_to_stop()):
+                watch.tell_to_stop(request)
+                process.sender.send("stop", request=request)
+            if more := joining():
+                watch.open.update(request["request"] for request in more)
+                process.sender.send("join", model=model, requests=more)
 
     def _end(self, how: Callable[[], str]) -> str:
         """Forget the engine and end it; how it ended, in words."""
@@ -160,15 +169,15 @@ class Watch:
         self.open = open_requests
         self._phase, self._limit = "beginning", deadlines.step
         self._heard = time.monotonic()
-        self._stop_told: float | None = None
+        self._stop_told: dict[str, float] = {}
 
-    @property
-    def told_to_stop(self) -> bool:
-        return self._stop_told is not None
+    def not_told_to_stop(self) -> set[str]:
+        """The open requests that may go on."""
+        return self.open - self._stop_told.keys()
 
-    def tell_to_stop(self) -> None:
-        """From now on the engine has `stop` seconds to end what is open."""
-        self._stop_told = time.monotonic()
+    def tell_to_stop(self, request: str) -> None:
+        """From now on the engine has `stop` seconds to end it."""
+        self._stop_told[request] = time.monotonic()
 
     def hear(self, message: Message | None) -> None:
         """Take note of a message, or of the lack of one; raises EngineHung or EngineDeaf."""
@@ -178,7 +187,8 @@ class Watch:
             self._note(message)
         elif now - self._heard > self._limit:
             raise EngineHung(f"The engine gave no sign of life for {self._limit:g} s while {self._phase}.")
-        if self.open and self._stop_told is not None and now - self._stop_told > self._deadlines.stop:
+        told = [self._stop_told[request] for request in self.open & self._stop_told.keys()]
+        if told and now - min(told) > self._deadlines.stop:
             raise EngineDeaf(f"The engine did not stop within {self._deadlines.stop:g} s.")
 
     def _note(self, message: Message) -> None:

@@ -4,10 +4,10 @@ import base64
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from infra.crash_points import CrashPoint, crash_point
 from pipelines import media
@@ -36,21 +36,28 @@ class Place:
     provenance: dict[str, Any]
 
 
+class Orders(Protocol):
+    """What a run hears of the parent meanwhile."""
+
+    def stopped(self, request: str) -> bool:
+        """Whether the parent wants this request to end."""
+
+    def joining(self, model: Message, kinds: Sequence[str]) -> Message | None:
+        """The next order, if it is one to join a run of this model that takes requests of these kinds."""
+
+
 class Runner:
     """Carries out the parent's orders, one after the other, in the main thread."""
 
-    def __init__(self, sender: Sender, stopped: Callable[[str], bool], cache: PipelineCache) -> None:
+    def __init__(self, sender: Sender, orders: Orders, cache: PipelineCache) -> None:
         self._sender = sender
-        self._stopped = stopped
+        self._orders = orders
         self._cache = cache
 
     def run(self, order: Message) -> None:
         """Run the order's requests and tell the parent how each ended; raises PipeClosed only."""
         model = Model.model_validate(order["model"])
-        run = Run(self._sender, self._stopped, [_request(asked) for asked in order["requests"]])
-        run.places = {
-            asked["request"]: Place(Path(asked["folder"]), asked["provenance"]) for asked in order["requests"]
-        }
+        run = Run(self._sender, self._orders, order)
         try:
             self._run(model, run)
         except PipeClosed:
@@ -104,14 +111,25 @@ class Run:
     families.
     """
 
-    def __init__(self, sender: Sender, stopped: Callable[[str], bool], requests: list[Request]) -> None:
-        self.places: dict[str, Place] = {}
+    def __init__(self, sender: Sender, orders: Orders, order: Message) -> None:
         self.has_spoken = False
         """Whether some text has been given away: then the run cannot be begun again unseen."""
         self._sender = sender
-        self._is_stopped = stopped
-        self._open = {request.id: request for request in requests}
-        self._told_at = 0.0
+        self._orders = orders
+        self._model = order["model"]
+        self._places: dict[str, Place] = {}
+        self._open: dict[str, Request] = {}
+        self._told_at: dict[str, float] = {}
+        self._take(order)
+
+    def _take(self, order: Message) -> list[Request]:
+        """Open the requests of an order."""
+        requests = [_request(asked) for asked in order["requests"]]
+        self._open |= {request.id: request for request in requests}
+        self._places |= {
+            asked["request"]: Place(Path(asked["folder"]), asked["provenance"]) for asked in order["requests"]
+        }
+        return requests
 
     def carry_out(self, pipeline: Any) -> None:
         """Run the open requests on a pipeline. Raises Stopped when all were stopped, or what the family
@@ -119,7 +137,7 @@ class Run:
         """
         requests = list(self._open.values())
         if requests[0].kind in pipeline.capabilities.serves:
-            pipeline.serve(requests, self)
+            pipeline.serve(self._arriving(requests, pipeline.capabilities.serves), self)
             return
         outputs = pipeline.run(requests, self._batch_progress(requests))
         for request, made in zip(requests, outputs, strict=True):
@@ -128,9 +146,16 @@ class Run:
             else:
                 self.done(request, made)
 
+    def _arriving(self, requests: list[Request], serves: Sequence[str]) -> Iterator[Request | None]:
+        """The requests and those that join them, until all are told; None while there is none."""
+        yield from requests
+        while self._open:
+            joined = self._orders.joining(self._model, serves)
+            yield from self._take(joined) if joined else [None]
+
     def _batch_progress(self, requests: Sequence[Request]) -> Callable[..., set[int]]:
         def progress(step: int, total: int, previews: Sequence[bytes | None] | None = None) -> set[int]:
-            if self._is_due(step, total):
+            if self._is_due(requests[0], step, total):
                 for request, preview in zip(requests, previews or [None] * len(requests), strict=True):
                     self._tell_progress(request, step, total, preview)
             rows = {row for row, request in enumerate(requests) if self.stopped(request)}
@@ -140,11 +165,11 @@ class Run:
 
         return progress
 
-    def _is_due(self, step: int, total: int) -> bool:
+    def _is_due(self, request: Request, step: int, total: int) -> bool:
         now = time.monotonic()
-        if step < total and now - self._told_at < PROGRESS_SECONDS:
+        if step < total and now - self._told_at.get(request.id, 0.0) < PROGRESS_SECONDS:
             return False
-        self._told_at = now
+        self._told_at[request.id] = now
         return True
 
     def _tell_progress(self, request: Request, step: int, total: int, preview: bytes | None) -> None:
@@ -158,17 +183,17 @@ class Run:
         self._sender.send("delta", request=request.id, index=index, text=text)
 
     def progress(self, request: Request, step: int, total: int) -> None:
-        if self._is_due(step, total):
+        if self._is_due(request, step, total):
             self._tell_progress(request, step, total, None)
 
     def stopped(self, request: Request) -> bool:
-        return self._is_stopped(request.id)
+        return self._orders.stopped(request.id)
 
     def done(self, request: Request, outputs: list[Output]) -> None:
         if len(outputs) != request.inputs.n:
             raise EngineError(f"The model made {len(outputs)} of {request.inputs.n} outputs.")
         self._sender.send("encoding", request=request.id)
-        place = self.places[request.id]
+        place = self._places[request.id]
         files = [
             file
             for output in outputs
@@ -218,7 +243,8 @@ def breaks_device(error: Exception) -> bool:
 
 def _request(asked: Message) -> Request:
     files = {field: Path(path) for field, path in asked["files"].items()}
-    return Request(asked["request"], asked["kind"], parse_inputs(asked["kind"], asked["inputs"]), files)
+    inputs = parse_inputs(asked["kind"], asked["inputs"])
+    return Request(asked["request"], asked["kind"], inputs, files, asked.get("repeatable", True))
 
 
 def _as_json(file: File) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class Lifecycle:
     def run(self, attempt: LiveAttempt) -> None:
         """Have the engine load the model if need be, run it, and write files; follow its progress."""
         model = attempt.model.model_dump(mode="json")
-        for message in self._engine.run(model, [request_of(attempt)], lambda: attempt.stop is not None):
+        for message in self._engine.run(model, [request_of(attempt)], lambda _: attempt.stop is not None):
             take(attempt, message)
 
     @step

@@ -6,7 +6,10 @@ number means a mixed installation and ends the engine. A message of the engine a
 
 From the worker:
   run       model {name, family, weights, dtype, …}, requests [{request, kind, inputs, files, folder,
-  provenance}] stop      request: end it at the next step
+            provenance, repeatable?}]
+  join      as run: requests that begin beside those that run now, where the family serves their kind and the
+            model is the same; else they are a run of their own after it
+  stop      request: end it at the next step
 From the engine:
   ready     the engine has started and its device answers: pid
   loading   model: it is not in the cache and is being loaded
@@ -18,7 +21,8 @@ From the engine:
   done      request, files [as pipelines.outputs.File]: all are in the request's folder
   stopped   request: ended because of `stop`
   failed    request, error {type, title, detail, retryable}
-  finished  the run is over, all its requests told; warm [names of loaded models, last used last]
+  finished  the run is over, all its requests told, those too that joined it; warm [names of loaded models,
+            last used last]
 """
 
 import json

@@ -2,7 +2,7 @@
 this process."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ from PIL import Image
 
 from pipelines.base import Capabilities, Output, Progress, Request
 from pipelines.errors import OutOfMemory, PipelineError, Stopped, TransientEngineError
-from pipelines.kinds import parse_inputs
-from workers.engine_run import Place, Run, breaks_device, translate
+from workers.engine_run import Run, breaks_device, translate
 from workers.messages import Message, Receiver, Sender
 
 FamilyRun = Callable[[list[Request], Progress], list[list[Output]]]
@@ -27,19 +26,38 @@ class Broken:
         self.run = run
 
 
+class Nobody:
+    """A parent that sends no further orders."""
+
+    def __init__(self, stopped: Callable[[str], bool]) -> None:
+        self.stopped = stopped
+
+    def joining(self, model: Message, kinds: Sequence[str]) -> None:
+        return None
+
+
 @pytest.fixture
 def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
     """Carries out requests `a` and `b` on a family with this `run`; what the worker would be told."""
     reading, writing = os.pipe()
 
+    def folder(name: str) -> Path:
+        (tmp_path / name).mkdir()
+        return tmp_path / name
+
     def carry_out(run: FamilyRun, stopped: Callable[[str], bool] = lambda request: False) -> list[Message]:
-        inputs = parse_inputs("text-to-image", {"prompt": "a star", "seed": 1, "width": 64, "height": 64})
-        requests = [Request(name, "text-to-image", inputs) for name in ("a", "b")]
-        current = Run(Sender(writing), stopped, requests)
-        for request in requests:
-            folder = tmp_path / request.id
-            folder.mkdir()
-            current.places[request.id] = Place(folder, {})
+        requests = [
+            {
+                "request": name,
+                "kind": "text-to-image",
+                "inputs": {"prompt": "a star", "seed": 1, "width": 64, "height": 64},
+                "files": {},
+                "folder": str(folder(name)),
+                "provenance": {},
+            }
+            for name in ("a", "b")
+        ]
+        current = Run(Sender(writing), Nobody(stopped), {"model": {}, "requests": requests})
         try:
             current.carry_out(Broken(run))
         except PipelineError as error:
