@@ -20,6 +20,7 @@ from infra.logs import get_logger
 from infra.media_check import CheckedMedia, MediaError, UnsupportedMedia
 from infra.outbound import Unreachable, UrlRefused
 from infra.uploads import Upload
+from pipelines.kinds import Media
 
 MOST_URLS = 8  # of one request
 SECONDS = 30.0  # for the downloads of one request together
@@ -29,6 +30,13 @@ TURNED_OFF = (
     'This server downloads no inputs: upload the file and give {"upload": id}.'
     " Its operator may turn downloads on with ATELIER_INPUT_URLS=1."
 )
+
+ARTICLES: dict[Media, str] = {
+    "image": "an image",
+    "video": "a video",
+    "audio": "a sound or a score",
+    "text": "a text",
+}
 
 log = get_logger()
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -43,6 +51,7 @@ class Wanted:
     url: str
     job_id: str
     inputs: dict[str, Any]  # of the job, where an upload takes the URL's place
+    media: Media  # what it must give
 
 
 class Downloads:
@@ -86,11 +95,19 @@ class Downloads:
             try:
                 with counting_refusals():
                     found[url] = _get(url, place / "sent", budget)
+                    self._check_media(url, found[url].media_type)
             except (UrlRefused, Unreachable, MediaError) as error:
-                for wanted in self._wanted:
-                    if wanted.url == url:
-                        self._fault(wanted, str(error))
+                for wanted in self._wanted_of(url):
+                    self._fault(wanted, str(error))
         return found
+
+    def _check_media(self, url: str, media_type: str) -> None:
+        for wanted in self._wanted_of(url):
+            if media_type.partition("/")[0] != wanted.media:
+                raise UnsupportedMedia(f"The URL gives {media_type}; {ARTICLES[wanted.media]} is needed.")
+
+    def _wanted_of(self, url: str) -> list[Wanted]:
+        return [wanted for wanted in self._wanted if wanted.url == url]
 
     def _fault(self, wanted: Wanted, detail: str) -> None:
         self._faults.append(Fault(f"{wanted.at}/url", detail))
@@ -113,7 +130,7 @@ class Budget:
 
 
 def _get(url: str, target: Path, budget: Budget) -> CheckedMedia:
-    """An image, downloaded and checked."""
+    """What the URL gives, downloaded and checked."""
     most = services().settings.max_upload_bytes
     with waiting_for_client(), budget.spend() as seconds:
         got = services().downloader.download(url, target, max_bytes=most, seconds=seconds)
@@ -124,10 +141,7 @@ def _get(url: str, target: Path, budget: Budget) -> CheckedMedia:
         host=services().downloader.check(url).host,
         bytes=got.bytes,
     )
-    media = checked(target)
-    if not media.media_type.startswith("image/"):
-        raise UnsupportedMedia(f"The URL gives {media.media_type}; an image is needed.")
-    return media
+    return checked(target)
 
 
 def _filename(url: str) -> str:

@@ -17,6 +17,7 @@ from infra.jobs.record import NewJob, new_job_id
 from pipelines.catalog import Resolved
 from pipelines.errors import InvalidInputs, RequestError
 from pipelines.errors import Problem as InputProblem
+from pipelines.kinds import Media
 
 MAX_CHAIN = 50
 MONTH = 30 * 86400
@@ -98,8 +99,9 @@ def jobs_of(body: Any, owner: str) -> list[NewJob]:
             refs[draft.submission.ref] = draft.job_id
     faults += [("invalid_request", fault) for fault in _webhook_faults(drafts, owner)]
     _raise(faults)
+    chained: dict[str, Media] = {}
     for draft in drafts:
-        _check_references(draft, references, set(refs.values()))
+        _check_references(draft, references, chained)
     _raise(("invalid_inputs", fault) for fault in references.faults)
     references.download()
     _raise(("invalid_inputs", fault) for fault in references.faults)
@@ -147,11 +149,13 @@ def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
     return services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
 
 
-def _check_references(draft: Draft, references: References, chained: set[str]) -> None:
+def _check_references(draft: Draft, references: References, chained: dict[str, Media]) -> None:
+    """`chained` says what the jobs before it will make; what this one will is added."""
     assert draft.resolved is not None  # noqa: S101 - faults were raised before
-    draft.inputs = draft.resolved.inputs.as_json()
-    files = draft.resolved.inputs.files()
-    draft.waits_for = references.check(draft.place, draft.job_id, files, draft.inputs, chained)
+    inputs = draft.resolved.inputs
+    draft.inputs = inputs.as_json()
+    draft.waits_for = references.check(draft.place, draft.job_id, inputs, draft.inputs, chained)
+    chained[draft.job_id] = inputs.gives()
 
 
 def _new_job(draft: Draft, owner: str) -> NewJob:

@@ -70,7 +70,7 @@ class LiveAttempt:
     model: Model = field(init=False)
     """Set, as `inputs` is, by the first step."""
     inputs: Inputs = field(init=False)
-    """The job's inputs, read back from the record."""
+    """The job's inputs, read back from the record; texts of other jobs come in with the fetched files."""
     files: dict[str, Path] = field(default_factory=dict)
     """Input files by field name, fetched into `folder`."""
     made: list[File] = field(default_factory=list)

@@ -8,14 +8,15 @@ from infra.jobs.queue import JobQueue
 from infra.jobs.record import Artifact, Job, Status
 from infra.storage import Storage
 from infra.storage.keys import artifact_key, upload_key
-from pipelines.kinds import FileRef
+from pipelines.errors import InvalidInputs, Problem
+from pipelines.kinds import FileRef, TextRef, pointer
 from workers.attempt import LiveAttempt
 from workers.errors import InputDamaged, InputMissing
 from workers.patience import persist
 
 
 class Fetcher:
-    """Finds what a file reference of an owner's job means, and fetches it."""
+    """Finds what a reference of an owner's job means, and fetches it."""
 
     def __init__(self, queue: JobQueue, storage: Storage, seconds: float) -> None:
         self._queue = queue
@@ -23,21 +24,25 @@ class Fetcher:
         self._seconds = seconds
         """How long a service may be away before fetching a file fails."""
 
-    def fetch(self, attempt: LiveAttempt, field: str, reference: FileRef) -> Path:
+    def fetch(self, attempt: LiveAttempt, field: str, reference: FileRef | TextRef) -> Path:
         """The file, as `input-<field>` in the attempt's folder.
 
-        Raises InputMissing, InputDamaged, Interrupted, or that a service is still Unavailable.
+        Raises InputMissing, InputDamaged, InvalidInputs if it is of a sort that the field does not take,
+        Interrupted, or that a service is still Unavailable.
         """
-        target = attempt.folder / f"input-{field}"
-        owner = attempt.job.owner
-        return persist(lambda: self._fetch(owner, reference, target), self._seconds, attempt.check)
+        return persist(lambda: self._fetch(attempt, field, reference), self._seconds, attempt.check)
 
-    def _fetch(self, owner: str, reference: FileRef, target: Path) -> Path:
-        if reference.upload:
+    def _fetch(self, attempt: LiveAttempt, field: str, reference: FileRef | TextRef) -> Path:
+        target, owner = attempt.folder / f"input-{field}", attempt.job.owner
+        if isinstance(reference, FileRef) and reference.upload:
             self._copy(upload_key(owner, reference.upload), target, f"upload {reference.upload}")
             return target
         source = self._finished(owner, reference.job)
         artifact = _chosen(source, reference.artifact)
+        needed = attempt.inputs.media.get(field, "text")
+        if artifact.media_type.partition("/")[0] != needed:
+            detail = f"artifact {artifact.name} of {source.id} is {artifact.media_type}, and no {needed}"
+            raise InvalidInputs([Problem(pointer("inputs", field), detail)])
         key = artifact_key(owner, source.id, source.attempt_id or "", artifact.name)
         if self._copy(key, target, f"artifact {artifact.name} of {source.id}") != artifact.sha256:
             raise InputDamaged(f"Artifact {artifact.name} of {source.id} is not what its record states.")

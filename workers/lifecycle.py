@@ -18,7 +18,7 @@ from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job, Outcome, Status
 from infra.logs import about, get_logger
 from pipelines.errors import ModelUnavailable
-from pipelines.kinds import parse_inputs
+from pipelines.kinds import TextRef, parse_inputs
 from workers import counts
 from workers.attempt import Interrupted, LiveAttempt, Stop
 from workers.desk import Desk
@@ -122,10 +122,17 @@ class Lifecycle:
 
     @step
     def fetch_inputs(self, attempt: LiveAttempt) -> None:
-        """Fetch the files that the inputs refer to."""
-        for field, reference in attempt.inputs.files().items():
+        """Fetch the files that the inputs refer to, and put the texts of other jobs in their places."""
+        words: dict[str, str] = {}
+        for field, reference in attempt.inputs.references().items():
             with self._watched("fetch", attempt):
-                attempt.files[field] = self._fetcher.fetch(attempt, field, reference)
+                path = self._fetcher.fetch(attempt, field, reference)
+            if isinstance(reference, TextRef):
+                words[field] = path.read_text(encoding="utf-8").strip()
+            else:
+                attempt.files[field] = path
+        if words:
+            attempt.inputs = attempt.model.inputs(attempt.job.kind, {**attempt.job.inputs, **words})
 
     @step
     def run(self, attempt: LiveAttempt) -> None:

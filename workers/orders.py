@@ -20,7 +20,7 @@ def request_of(attempt: LiveAttempt) -> dict[str, Any]:
     return {
         "request": attempt.id,
         "kind": attempt.job.kind,
-        "inputs": attempt.job.inputs,
+        "inputs": attempt.inputs.as_json(),
         "files": {field: str(path) for field, path in attempt.files.items()},
         "folder": str(folder),
         "provenance": provenance(attempt),
@@ -31,7 +31,9 @@ def provenance(attempt: LiveAttempt) -> dict[str, Any]:
     """What a picture's metadata says of its origin; the file's own seed is added where it is written."""
     model = attempt.model
     plain = {
-        name: value for name, value in attempt.job.inputs.items() if isinstance(value, str | int | float)
+        name: value
+        for name, value in attempt.inputs.as_json().items()
+        if isinstance(value, str | int | float)
     }
     plain.pop("seed", None)
     return {

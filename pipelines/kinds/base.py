@@ -183,12 +183,16 @@ class Inputs(Strict):
         """The effective inputs as JSON values, for the job's record; `parse_inputs` reads them back."""
         return self.model_dump(mode="json")
 
+    def references(self) -> dict[str, FileRef | TextRef]:
+        """What this request needs from elsewhere, by field name."""
+        return {name: value for name, value in self if isinstance(value, FileRef | TextRef)}
+
     def files(self) -> dict[str, FileRef]:
-        """The files that this request needs, by field name."""
+        """The files among them."""
         return {name: value for name, value in self if isinstance(value, FileRef)}
 
     def texts(self) -> dict[str, TextRef]:
-        """The texts of other jobs that this request needs, by field name."""
+        """The texts of other jobs among them."""
         return {name: value for name, value in self if isinstance(value, TextRef)}
 
 

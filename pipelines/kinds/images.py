@@ -127,8 +127,8 @@ class Inpaint(ImageToImage):
     example: ClassVar = {"prompt": "a red door", "image": SAMPLE, "mask": SAMPLE}
 
     mask: FileRef = Field(
-        description="A picture that says where: white is made anew, black stays. It is scaled and cut as the "
-        "picture is."
+        description="A picture that says where: white and transparent parts are made anew, black ones stay. "
+        "It is scaled and cut as the picture is."
     )
     strength: float = Field(
         1.0, gt=0, le=1, description="How far to depart from what is given: near 0 keeps it, 1 makes it anew."
