@@ -7,7 +7,7 @@ are marked as hooks.
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -80,7 +80,7 @@ class DiffusersFamily:
         for request in batch:
             if problems := self.problems(request):
                 raise InvalidInputs(problems)
-        largest = self.capabilities.max_batch
+        largest = self.capabilities.most(batch[0].kind)
         wanted = getattr(batch[0].inputs, "loras", ())
         while True:
             try:
@@ -121,6 +121,14 @@ class DiffusersFamily:
         """The rows that make the request's outputs."""
         seed = request.inputs.seed
         return [Row(number, request, index, output_seed(seed, index)) for index in range(request.inputs.n)]
+
+    def alike(self, row: Row) -> Hashable:
+        """Rows may share a bucket where this is equal; where padding is heard, for one, by their lengths."""
+        return None
+
+    def words(self, inputs: Any, field: str) -> str:
+        """What the model's text encoders read for `prompt` or `negative_prompt`."""
+        return getattr(inputs, field, "")
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         """What `pipe` is called with."""
@@ -197,7 +205,7 @@ class DiffusersFamily:
         for reader, limit in self.readers.items():
             most = limit or getattr(self.pipe, reader).model_max_length
             for field in ("prompt", "negative_prompt"):
-                tokens = self.tokens(reader, getattr(inputs, field, ""))
+                tokens = self.tokens(reader, self.words(inputs, field))
                 if tokens > most:
                     detail = f"has {tokens} tokens; this model reads at most {most}"
                     problems.append(Problem(f"/inputs/{field}", detail))
@@ -218,14 +226,19 @@ class DiffusersFamily:
             problems.append(Problem("/inputs/loras", "this model takes no LoRAs"))
         return problems
 
-    def _unscheduled(self, inputs: Any) -> list[Problem]:
-        """A sampler that the model does not run with, or not for so many steps."""
+    def _unscheduled(self, pipe: Any, inputs: Any) -> list[Problem]:
+        """A sampler that the model does not run with, or not from a picture, or not for so many steps."""
         wanted = getattr(inputs, "scheduler", None)
         if wanted and wanted not in self.schedulers:
             known = ", ".join(self.schedulers) or "its own only"
             return [Problem("/inputs/scheduler", f"does not go with this model; it takes {known}")]
-        most = _schedulers.most_steps(self.sampler(wanted))
-        if most and inputs.steps > most:
+        sampler = self.sampler(wanted)
+        if takes(pipe, "strength") and hasattr(self.scheduler, "scale_noise") > hasattr(
+            sampler, "scale_noise"
+        ):
+            return [Problem("/inputs/scheduler", "does not start from a picture with this model")]
+        most = _schedulers.most_steps(sampler)
+        if most and (inputs.steps or 0) > most:
             return [Problem("/inputs/steps", f"this sampling method takes at most {most}")]
         return []
 

@@ -1,6 +1,6 @@
 """One batch on its way through a diffusers pipeline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,17 +32,28 @@ class Run:
 
     def outputs(self) -> list[list[Output]]:
         """The outputs of each request; none of one that was stopped."""
-        rows = [row for number, request in enumerate(self.batch) for row in self.family.rows(number, request)]
         made: dict[tuple[int, int], list[Output]] = {}
+        waiting = self._alike()
         with self._scheduler(), torch_support.memory_errors_translated():
-            while rows := [row for row in rows if row.number not in self.stopped]:
-                sizes = buckets(len(rows), self.largest)
-                now, rows = rows[: sizes[0]], rows[sizes[0] :]
+            while waiting := [rows for rows in map(self._wanted, waiting) if rows]:
+                sizes = [size for rows in waiting for size in buckets(len(rows), self.largest)]
+                now, waiting[0] = waiting[0][: sizes[0]], waiting[0][sizes[0] :]
                 for row, output in zip(now, self._bucket(now, buckets_left=len(sizes)), strict=True):
                     made.setdefault((row.number, row.index), []).append(output)
         return [
             [] if number in self.stopped else self._joined(number, made) for number in range(len(self.batch))
         ]
+
+    def _alike(self) -> list[list[Row]]:
+        """The rows of all requests, those together that may share a bucket."""
+        groups: dict[Hashable, list[Row]] = {}
+        for number, request in enumerate(self.batch):
+            for row in self.family.rows(number, request):
+                groups.setdefault(self.family.alike(row), []).append(row)
+        return list(groups.values())
+
+    def _wanted(self, rows: list[Row]) -> list[Row]:
+        return [row for row in rows if row.number not in self.stopped]
 
     def _joined(self, number: int, made: Mapping[tuple[int, int], list[Output]]) -> list[Output]:
         request = self.batch[number]

@@ -32,7 +32,10 @@ NOISE = {
 }
 """For models that were trained to foresee noise, by the name that requests use."""
 
-FLOW = {"euler": FlowMatchEulerDiscreteScheduler}
+FLOW = {
+    "euler": FlowMatchEulerDiscreteScheduler,
+    "unipc": UniPCMultistepScheduler,
+}
 """For models that were trained on straight flows from noise to sample."""
 
 
@@ -42,6 +45,11 @@ def like(own: Any, wanted: Any) -> Any:
     if wanted is DDIMScheduler:
         # Its default is meant for pixels; latents lie beyond −1 and 1.
         settings.setdefault("clip_sample", False)
+    flows = FlowMatchEulerDiscreteScheduler
+    if isinstance(own, flows) and wanted is not flows:
+        settings |= {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": own.shift}
+    elif wanted is flows and "flow_shift" in settings:
+        settings["shift"] = settings["flow_shift"]
     return wanted.from_config(settings)
 
 
