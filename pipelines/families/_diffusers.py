@@ -56,12 +56,14 @@ class DiffusersFamily:
     def load(cls, weights: Path, device: str, dtype: str, **options: Any) -> Self:
         """The pipeline saved in `weights`."""
         with torch_support.load_errors_translated(weights):
+            format_ = torch_support.dtype_of(dtype, device)
             pipe = cls.saved_class(weights).from_pretrained(
                 weights,
-                dtype=cls.dtypes(torch_support.dtype_of(dtype, device)),
+                dtype=cls.dtypes(format_),
                 use_safetensors=True,
                 local_files_only=True,
                 **cls.parts,
+                **cls.loaded_parts(weights, format_),
             )
             return cls(pipe.to(device), **options)
 
@@ -116,6 +118,11 @@ class DiffusersFamily:
     def dtypes(cls, dtype: torch.dtype) -> Any:
         """The number format of the parts: one for all, or by part's name (and `default`)."""
         return dtype
+
+    @classmethod
+    def loaded_parts(cls, weights: Path, dtype: torch.dtype) -> dict[str, Any]:
+        """Parts that are loaded in another way than the folder says."""
+        return {}
 
     def rows(self, number: int, request: Request) -> list[Row]:
         """The rows that make the request's outputs."""
@@ -172,7 +179,12 @@ class DiffusersFamily:
     def problems(self, request: Request) -> list[Problem]:
         """What in the request this model cannot do as it is asked."""
         pipe, inputs = self.pipeline(request.kind), request.inputs
-        return [*self._unread(inputs), *self._unheard(pipe, inputs), *self._uneven(pipe, inputs)]
+        return [
+            *self._unread(inputs),
+            *self._unheard(pipe, inputs),
+            *self._unscheduled(pipe, inputs),
+            *self._uneven(pipe, inputs),
+        ]
 
     def multiple(self, pipe: Any) -> int:
         """What width and height must be multiples of, in pixels."""
@@ -216,12 +228,6 @@ class DiffusersFamily:
         problems = []
         if getattr(inputs, "negative_prompt", "") and not takes(pipe, "negative_prompt"):
             problems.append(Problem("/inputs/negative_prompt", "this model takes no negative prompt"))
-        wanted = getattr(inputs, "scheduler", None)
-        if wanted and wanted not in self.schedulers:
-            known = ", ".join(self.schedulers) or "its own only"
-            problems.append(
-                Problem("/inputs/scheduler", f"this model does not run with it, but with: {known}")
-            )
         if getattr(inputs, "loras", ()) and not hasattr(pipe, "load_lora_weights"):
             problems.append(Problem("/inputs/loras", "this model takes no LoRAs"))
         return problems
@@ -233,9 +239,8 @@ class DiffusersFamily:
             known = ", ".join(self.schedulers) or "its own only"
             return [Problem("/inputs/scheduler", f"does not go with this model; it takes {known}")]
         sampler = self.sampler(wanted)
-        if takes(pipe, "strength") and hasattr(self.scheduler, "scale_noise") > hasattr(
-            sampler, "scale_noise"
-        ):
+        starts = hasattr(sampler, "scale_noise") or not hasattr(self.scheduler, "scale_noise")
+        if takes(pipe, "strength") and not starts:
             return [Problem("/inputs/scheduler", "does not start from a picture with this model")]
         most = _schedulers.most_steps(sampler)
         if most and (inputs.steps or 0) > most:

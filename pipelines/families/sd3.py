@@ -1,0 +1,34 @@
+"""Stable Diffusion 3 and 3.5, with the T5 encoder or without."""
+
+from typing import Any, ClassVar
+
+from diffusers import (
+    StableDiffusion3Img2ImgPipeline,
+    StableDiffusion3InpaintPipeline,
+    StableDiffusion3Pipeline,
+)
+
+from pipelines.base import Capabilities
+from pipelines.families import _schedulers
+from pipelines.families._diffusers import NEEDS, DiffusersFamily
+
+
+class StableDiffusion3(DiffusersFamily):
+    pipelines: ClassVar = {
+        "text-to-image": StableDiffusion3Pipeline,
+        "image-to-image": StableDiffusion3Img2ImgPipeline,
+        "inpaint": StableDiffusion3InpaintPipeline,
+    }
+    kinds: ClassVar = tuple(pipelines)
+    capabilities: ClassVar = Capabilities(max_batch=8, previews=True, needs=NEEDS)
+    schedulers: ClassVar = _schedulers.FLOW
+
+    @property
+    def readers(self) -> dict[str, int | None]:
+        """T5 reads the whole prompt, the other two its beginning; without T5 they must see all of it."""
+        if self.pipe.text_encoder_3 is None:
+            return {"tokenizer": None, "tokenizer_2": None}
+        return {"tokenizer_3": 256}
+
+    def multiple(self, pipe: Any) -> int:
+        return int(pipe.vae_scale_factor * pipe.patch_size)
