@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -17,6 +19,9 @@ from pipelines.outputs import Sound, Video
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 """Formats of pictures that are read."""
+
+SLACK_SECONDS = 0.002
+"""By how much a picture may come late and still count: WebM rounds its times to a thousandth of a second."""
 
 
 def read_picture(path: Path, size: tuple[int, int], field: str = "image") -> Image.Image:
@@ -49,9 +54,9 @@ def read_frames(
     `size`, and cut to it round its middle.
     """
     with _opened(path, field, "video") as container:
-        chosen = _at_rate(_shown(container), Fraction(fps), frames)
         fitted = [
-            np.asarray(ImageOps.fit(picture, size, Image.Resampling.LANCZOS), np.uint8) for picture in chosen
+            np.asarray(ImageOps.fit(picture, size, Image.Resampling.LANCZOS), np.uint8)
+            for picture in _at_rate(container, Fraction(fps), frames)
         ]
     if not fitted:
         raise _unread(field, "holds no picture")
@@ -61,9 +66,8 @@ def read_frames(
 def read_video(path: Path, field: str = "video") -> Video:
     """A whole video at its own size and mean rate, with its sound; raises InvalidInputs."""
     with _opened(path, field, "video") as container:
-        stream = container.streams.video[0]
-        rate = Fraction(stream.average_rate or stream.guessed_rate or 1)
-        frames = [np.asarray(picture, np.uint8) for picture in _at_rate(_shown(container), rate, None)]
+        rate = _mean_rate(container)
+        frames = [np.asarray(picture, np.uint8) for picture in _at_rate(container, rate)]
         heard = container.streams.audio[0].codec_context if container.streams.audio else None
         sound_format = (heard.sample_rate, min(heard.channels, 2)) if heard else None
     if not frames:
@@ -77,15 +81,17 @@ def read_sound(path: Path, rate: int, channels: int, field: str = "audio") -> ND
     InvalidInputs. Two channels become one by their mean, one becomes two by doubling.
     """
     with _opened(path, field, "audio") as container:
-        resampler = AudioResampler(format="fltp", layout="mono" if channels == 1 else "stereo", rate=rate)
-        pieces = [
-            piece.to_ndarray()
-            for frame in [*container.decode(audio=0), None]
-            for piece in resampler.resample(frame)
-        ]
+        layout = "mono" if container.streams.audio[0].channels == 1 else "stereo"
+        resampler = AudioResampler(format="fltp", layout=layout, rate=rate)
+        frames = chain(container.decode(audio=0), [None])
+        pieces = [piece.to_ndarray() for frame in frames for piece in resampler.resample(frame)]
     if not pieces:
         raise _unread(field, "holds no sound")
-    return np.ascontiguousarray(np.concatenate(pieces, axis=1).T, dtype=np.float32)
+    heard = np.concatenate(pieces, axis=1, dtype=np.float32)
+    if channels == 1:
+        mean: NDArray[np.float32] = heard.mean(axis=0, dtype=np.float32)
+        return mean[:, None]
+    return np.ascontiguousarray(np.broadcast_to(heard, (2, heard.shape[1])).T)
 
 
 @contextmanager
@@ -100,30 +106,36 @@ def _opened(path: Path, field: str, media: str) -> Iterator[InputContainer]:
         raise _unread(field, f"cannot be read: {error.strerror}") from error
 
 
-def _shown(container: InputContainer) -> Iterator[tuple[float, Image.Image]]:
-    """When each picture appears, in seconds from the first, and the picture."""
-    first: float | None = None
-    for frame in container.decode(video=0):
-        at = float(frame.time or 0.0)
-        first = at if first is None else first
-        yield at - first, Image.fromarray(frame.to_ndarray(format="rgb24"))
+def _mean_rate(container: InputContainer) -> Fraction:
+    stream = container.streams.video[0]
+    return Fraction(stream.average_rate or stream.guessed_rate or 1)
 
 
-def _at_rate(
-    shown: Iterator[tuple[float, Image.Image]], fps: Fraction, most: int | None
-) -> Iterator[Image.Image]:
-    """The picture that is shown in the middle of each frame of a video of `fps`, at most `most`."""
+def _at_rate(container: InputContainer, fps: Fraction, most: int | None = None) -> Iterator[Image.Image]:
+    """The picture that is shown at the beginning of each frame of a video of `fps`, at most `most`."""
     made = 0
-    current = next(shown, None)
-    while current is not None:
-        (began, picture), following = current, next(shown, None)
-        ends = following[0] if following else began + 1 / float(fps)
-        while (made + 0.5) / float(fps) < ends:
+    for picture, ends in _shown(container):
+        while made / fps + SLACK_SECONDS < ends:
             if made == most:
                 return
             made += 1
             yield picture
+
+
+def _shown(container: InputContainer) -> Iterator[tuple[Image.Image, float]]:
+    """Each picture, and until when it is shown, in seconds from the first."""
+    frames = container.decode(video=0)
+    current = next(frames, None)
+    first = _time(current) if current else 0.0
+    while current is not None:
+        following = next(frames, None)
+        ends = _time(following) if following else _time(current) + float(1 / _mean_rate(container))
+        yield Image.fromarray(current.to_ndarray(format="rgb24")), ends - first
         current = following
+
+
+def _time(frame: VideoFrame) -> float:
+    return float(frame.time or 0.0)
 
 
 def _unread(field: str, detail: str) -> InvalidInputs:
