@@ -66,6 +66,8 @@ class Capabilities:
 
     max_batch: int
     """Most rows (outputs of one or more requests) computed at once."""
+    singly: tuple[str, ...] = ()
+    """The kinds of which only one row is computed at once."""
     serves: tuple[str, ...] = ()
     """The kinds that it does by `serve`; all others go to `run`."""
     streams: bool = False
@@ -76,6 +78,10 @@ class Capabilities:
     """Whether a seed gives the same sample again for the same bucket, row, software and hardware."""
     needs: tuple[str, ...] = ()
     """The packages that it imports, as pip names them."""
+
+    def most(self, kind: str) -> int:
+        """Most rows of this kind computed at once."""
+        return 1 if kind in self.singly else self.max_batch
 
 
 class Progress(Protocol):

@@ -53,7 +53,7 @@ def test_alone_and_in_a_batch_it_is_the_same_sample(loaded: Loaded, name: str, k
     together = [outputs[0] for outputs in run(pipeline, requests, Told())]
     assert max(map(difference, alone, together)) <= case.tolerance
     if not case.serves:
-        assert {output.bucket for output in together} == {2}
+        assert {output.bucket for output in together} == {min(2, pipeline.capabilities.most(kind))}
 
 
 @pytest.mark.parametrize("name", CASES)
