@@ -9,6 +9,8 @@ from transformers import (
     CLIPTextModelWithProjection,
     LlamaConfig,
     LlamaModel,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
@@ -78,6 +80,31 @@ def qwen3_encoder(tokenizer: Any, *, head: bool, layers: int = 2) -> Any:
         max_position_embeddings=2048,
     )
     return (Qwen3ForCausalLM if head else Qwen3Model)(config).eval()
+
+
+def qwen25_encoder(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
+    """Qwen 2.5 VL, of which only the reading of words is used."""
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": WIDTH,
+            "intermediate_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 2048,
+            "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10_000.0},
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 24,
+            "num_heads": 2,
+            "out_hidden_size": WIDTH,
+            "fullatt_block_indexes": [0],
+        },
+    )
+    return Qwen2_5_VLForConditionalGeneration(config).eval()
 
 
 def kl_autoencoder(channels: int = 4, **more: Any) -> AutoencoderKL:
