@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
-from atelier.cli import generate, jobs, keys, models, operator, serve, upkeep, webhooks
+from atelier.cli import generate, jobs, keys, models, operator, serve, upkeep, webhooks, write
+from atelier.cli.chat import chat
 from atelier.cli.common import Root, remember_url
 from atelier.cli.doctor import doctor
+from atelier.cli.submit import submit
 
 app = typer.Typer(
     name="atelier",
     cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Make images and text on your own machines: start a server, submit jobs, fetch what they made.",
+    help="Make images, videos, music, text and code on your own machines: start a server, submit jobs, fetch"
+    " what they made.",
 )
 
 
@@ -40,7 +43,16 @@ def root(context: typer.Context, url: UrlFlag = None, version: VersionFlag = Fal
 
 PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Serving": (serve.up, serve.demo, serve.worker, serve.api),
-    "Making": (generate.image, generate.text, generate.submit),
+    "Making": (
+        generate.image,
+        generate.video,
+        generate.music,
+        generate.upscale,
+        write.text,
+        chat,
+        write.code,
+        submit,
+    ),
     "Jobs": (jobs.jobs, jobs.show, jobs.watch, jobs.cancel, jobs.retry, jobs.get, jobs.delete),
     "Webhooks": (webhooks.deliveries, webhooks.redeliver),
     "Operating": (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from atelier.cli.exits import Exit, exit_for_status
 from atelier.cli.follow import Interrupted, follow
-from atelier.cli.generate import fetch, tell_failure
+from atelier.cli.outcome import fetch, tell_failure
 from atelier.cli.output import Output
 from atelier.records import Job
 

@@ -3,41 +3,55 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Annotated, Any, Final
 
 import typer
 
+from atelier.cli import making
 from pipelines.kinds import KINDS
 
 #: Shorter or other names than the field's own.
-OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {"negative_prompt": ("--negative",)}
+OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "negative_prompt": ("--negative",),
+    "duration_seconds": ("--duration",),
+    "loras": ("--lora",),
+    "extras": ("--extra",),
+    "instruments": ("--instrument",),
+}
 
 _TYPES: Final[Mapping[str, Any]] = {"integer": int, "number": float, "string": str, "boolean": bool}
 
 
-def takes_inputs(
-    kinds: Iterable[str], skip: Iterable[str]
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one option for each input field of these kinds, but those in `skip`.
+def makes(kinds: Iterable[str], skip: Iterable[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `making.options`, and one for each input field of these kinds but those
+    in `skip`.
 
-    The command gets what was set as the argument `inputs`, a dict by field name.
+    The command gets them as the arguments `making`, and `inputs`: what was set, by field name.
     """
-    fields = {
+    inputs = {
         name: schema for kind in kinds for name, schema in properties(kind).items() if name not in set(skip)
     }
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def with_inputs(**given: Any) -> None:
-            inputs = {name: given.pop(name) for name in fields}
-            command(
-                **given, inputs={name: value for name, value in inputs.items() if value not in (None, [])}
-            )
+            given.pop("as_json")
+            values = {name: given.pop(name) for name in inputs}
+            how = making.Making(**{each.name: given.pop(each.name) for each in fields(making.Making)})
+            set_ = {name: _typed(name, value) for name, value in values.items() if value not in (None, [])}
+            command(**given, making=how, inputs=set_)
 
-        own = [each for each in inspect.signature(command).parameters.values() if each.name != "inputs"]
-        options = [_option(name, schema) for name, schema in fields.items()]
-        vars(with_inputs)["__signature__"] = inspect.Signature(own + options)  # what typer reads
-        with_inputs.__annotations__ = {each.name: each.annotation for each in own + options}
+        own = inspect.signature(command).parameters.values()
+        shared = inspect.signature(making.options).parameters.values()
+        parameters = [
+            *(each for each in own if each.name not in ("making", "inputs")),
+            *shared,
+            *(_option(name, schema) for name, schema in inputs.items()),
+        ]
+        parameters.sort(key=lambda each: each.kind)  # arguments first, the options in the order of writing
+        vars(with_inputs)["__signature__"] = inspect.Signature(parameters)  # what typer reads
+        with_inputs.__annotations__ = {each.name: each.annotation for each in parameters}
         return with_inputs
 
     return decorate
@@ -49,13 +63,14 @@ def properties(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def plain(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema without its `null` alternative."""
-    return next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
+    """The schema without its `null` alternative; of words and a reference, that of the words."""
+    options = schema.get("anyOf", schema.get("oneOf", ()))
+    return next((each for each in options if each.get("type") != "null"), schema)
 
 
 def _option(name: str, schema: Mapping[str, Any]) -> inspect.Parameter:
     flags = (*OTHER_NAMES.get(name, ()), "--" + name.replace("_", "-"))
-    option = typer.Option(*flags, help=_help(schema), show_default=False, rich_help_panel="Inputs")
+    option = typer.Option(*flags, help=_help(name, schema), show_default=False, rich_help_panel="Inputs")
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_type(schema), option]
     )
@@ -68,14 +83,32 @@ def _type(schema: Mapping[str, Any]) -> Any:
     return _TYPES[inner.get("type", "string")] | None
 
 
-def _help(schema: Mapping[str, Any]) -> str:
+def _typed(name: str, value: Any) -> Any:
+    """What was typed as the field takes it: `fox=0.8` is an addition to the model with its scale."""
+    return [_lora(each) for each in value] if name == "loras" else value
+
+
+def _lora(text: str) -> dict[str, Any]:
+    name, equals, scale = text.partition("=")
+    try:
+        return {"name": name, "scale": float(scale)} if equals else {"name": name}
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not NAME or NAME=SCALE", param_hint="--lora") from None
+
+
+def _help(name: str, schema: Mapping[str, Any]) -> str:
     """The field's own description, with its unit and what it may be."""
     inner = plain(schema)
+    one = inner.get("items", inner)
     parts = [str(schema.get("description", "")).rstrip(".") + "."]
-    if "enum" in inner:
-        parts.append(f"One of {', '.join(inner['enum'])}.")
+    if "enum" in one:
+        parts.append(f"One of {', '.join(map(str, one['enum']))}.")
     if "minimum" in inner and "maximum" in inner and inner["maximum"] < 1e6:
         parts.append(
             f"{inner['minimum']} to {inner['maximum']}{' ' + schema['unit'] if 'unit' in schema else ''}."
         )
+    if name == "loras":
+        parts.append("NAME or NAME=SCALE.")
+    if inner.get("type") == "array":
+        parts.append("Repeat it.")
     return " ".join(parts)

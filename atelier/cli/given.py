@@ -46,14 +46,21 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
+def words(text: str) -> str:
+    """`@file` is the file's text, `@@x` the text `@x`."""
+    return str(_value(text, {"type": "string"}))
+
+
 def existing(path: Path) -> Path:
     if not path.is_file():
         raise typer.BadParameter(f"there is no file {path}")
     return path
 
 
-def size(text: str) -> dict[str, int]:
-    """`512x768` → width and height."""
+def size(text: str | None) -> dict[str, int]:
+    """`512x768` → width and height; nothing when it is left out."""
+    if text is None:
+        return {}
     width, x, height = text.lower().partition("x")
     if not (x and width.isdecimal() and height.isdecimal()):
         raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT, such as 512x768", param_hint="--size")

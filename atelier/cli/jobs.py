@@ -10,7 +10,6 @@ import typer
 from atelier.cli.common import JsonFlag, client_of, finish, output_of
 from atelier.cli.exits import Exit
 from atelier.cli.follow import Interrupted, follow, headline, leave_running
-from atelier.cli.generate import OutFlag, conclude, fetch, tell_failure
 from atelier.cli.many import (
     AllOwnersFlag,
     Chosen,
@@ -22,6 +21,7 @@ from atelier.cli.many import (
     StatusFlag,
     tell_count,
 )
+from atelier.cli.outcome import OutFlag, conclude, fetch, tell_failure
 from atelier.cli.table import ago, print_table
 from atelier.records import Artifact, Attempt, Job, time_of
 

@@ -7,7 +7,9 @@ from typing import get_args
 import pytest
 import typer
 
-from atelier.cli import generate, given
+from atelier.cli import generate, given, write
+from atelier.cli.chat import chat
+from atelier.cli.flags import makes
 from pipelines.kinds import KINDS, schema_of
 
 
@@ -26,8 +28,21 @@ def options(command) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("command", "kinds", "otherwise"),
     [
-        (generate.image, ["text-to-image", "image-to-image"], {"prompt", "width", "height", "image"}),
-        (generate.text, ["text"], {"prompt"}),
+        (
+            generate.image,
+            ["text-to-image", "image-to-image", "inpaint"],
+            {"prompt", "width", "height", "image", "mask"},
+        ),
+        (
+            generate.video,
+            ["text-to-video", "image-to-video", "video-to-video"],
+            {"prompt", "width", "height", "image", "video"},
+        ),
+        (generate.music, ["text-to-music", "continue-music"], {"prompt", "audio"}),
+        (generate.upscale, ["upscale"], {"prompt", "image", "video"}),
+        (write.text, ["text"], {"prompt"}),
+        (chat, ["chat"], {"messages"}),
+        (write.code, ["code"], {"prompt"}),
     ],
 )
 def test_every_input_field_can_be_typed(command, kinds, otherwise):
@@ -97,3 +112,33 @@ def test_other_sizes_are_refused(text):
 def test_a_folder_is_no_file():
     with pytest.raises(typer.BadParameter):
         given.existing(Path("/"))
+
+
+def test_every_kind_has_a_command():
+    named = {"text", "chat", "code", "upscale", "inpaint", "continue-music"}
+    assert all(kind in named or kind.endswith(("image", "video", "music")) for kind in KINDS)
+
+
+@makes(["text-to-image"], skip=["prompt"])
+def paint(*, making, inputs):
+    raise AssertionError(inputs)
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        (["fox"], [{"name": "fox"}]),
+        (["fox=0.5", "me/snow=-1"], [{"name": "fox", "scale": 0.5}, {"name": "me/snow", "scale": -1.0}]),
+    ],
+)
+def test_an_addition_is_typed_with_its_scale(typed, taken):
+    given_ = dict.fromkeys(inspect.signature(paint).parameters) | {"loras": typed}
+    with pytest.raises(AssertionError) as caught:
+        paint(**given_)
+    assert caught.value.args[0] == {"loras": taken}
+
+
+def test_a_scale_that_is_none_is_refused():
+    given_ = dict.fromkeys(inspect.signature(paint).parameters) | {"loras": ["fox=much"]}
+    with pytest.raises(typer.BadParameter, match="NAME=SCALE"):
+        paint(**given_)
