@@ -230,7 +230,7 @@ PIPELINES: dict[str, Layout] = {
     ),
     "StableAudioPipeline": _music("stable_audio", "text-to-music", describe=_stable_audio),
     "AudioLDM2Pipeline": _music("audioldm2", "text-to-music", needs=UNET, left_out=()),
-    "AceStepPipeline": _music("ace_step", "text-to-music"),
+    "AceStepPipeline": _music("ace_step", "text-to-music", "continue-music"),
 }
 """Layouts by the class that `model_index.json` names."""
 

@@ -51,3 +51,9 @@ def as_sound(samples: torch.Tensor, rate: int) -> Sound:
     if not np.isfinite(heard).all():
         raise EngineError("the model's numbers overflowed; another dtype may help")
     return Sound(np.ascontiguousarray(heard.T), rate)
+
+
+def given(inputs: Any, **names: str) -> dict[str, Any]:
+    """Arguments for those fields that have a value; the pipeline has its own defaults for the others."""
+    found = {name: getattr(inputs, field) for field, name in names.items()}
+    return {name: value for name, value in found.items() if value is not None}

@@ -54,7 +54,15 @@ class TextToMusic(Inputs):
     summary = "Music from a description in words."
     outputs: ClassVar[Media] = "audio"
     example: ClassVar = {"prompt": "a slow waltz"}
-    batch_fields: ClassVar[tuple[str, ...]] = ("duration_seconds", "steps", "guidance", "temperature")
+    batch_fields: ClassVar[tuple[str, ...]] = (
+        "duration_seconds",
+        "steps",
+        "guidance",
+        "temperature",
+        "tempo",
+        "key",
+        "metre",
+    )
     cost_unit = "seconds of sound at 50 steps"
 
     prompt: Prompt = Field(description="What the music is like: style, mood, instruments.")

@@ -29,7 +29,8 @@ class Case:
     """The model is called `tiny/<name>`."""
     family: str
     save: Callable[[Path], Path]
-    """Writes the model into a folder, as a checkpoint is saved, and returns the folder."""
+    """Writes the model into a folder, as a checkpoint is saved, and returns the folder; or a catalog file with
+    its row, where the family has no weights."""
     inputs: Mapping[str, Mapping[str, Any]]
     """Small inputs by kind; files as `Given`."""
     tolerance: float = 1e-4
@@ -37,6 +38,8 @@ class Case:
     family answers in whole steps of colour."""
     alone: str = ""
     """Why requests of this family are not run in one batch; empty: they are."""
+    even: bool = False
+    """Whether prompts share a bucket only where they have equally many tokens."""
     row: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the catalog row beside those that `add_folder` writes."""
     serves: bool = False

@@ -24,8 +24,16 @@ KINDS_OF_CASES = [(name, kind) for name, case in CASES.items() for kind in case.
 LONG = {"steps": 60, "max_tokens": 200, "duration_seconds": 30}
 """What makes a tiny model busy for long enough to be stopped, where its kind has that field."""
 
-# diffusers hands tensors to numpy in a way that numpy 2.4 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    # diffusers hands tensors to numpy in a way that numpy 2.4 deprecates.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # Its sound codec is made with what torch deprecates.
+    pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning"),
+    # Rounding makes Stable Audio's sampler ask for noise a hair outside its range.
+    pytest.mark.filterwarnings("ignore:Should have t:UserWarning:torchsde"),
+    # A tiny feature extractor hears too few frequencies; it is not used.
+    pytest.mark.filterwarnings("ignore:At least one mel filter has all zero values:UserWarning"),
+]
 
 
 @pytest.fixture(scope="session")

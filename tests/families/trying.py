@@ -21,7 +21,12 @@ def build(folder: Path) -> Path:
     """Save every case's model, and list them in a catalog file as `tiny/<name>`, as an operator would."""
     file = folder / "models.toml"
     for case in CASES.values():
-        add_folder(case.save(folder / case.name), file, f"tiny/{case.name}")
+        saved = case.save(folder / case.name)
+        if saved.suffix == ".toml":
+            with file.open("a", encoding="utf-8") as catalog:
+                catalog.write(saved.read_text(encoding="utf-8"))
+        else:
+            add_folder(saved, file, f"tiny/{case.name}")
     return file
 
 
@@ -42,7 +47,7 @@ class Loaded:
     def request(self, name: str, kind: str, number: int, **changes: Any) -> Request:
         """Request `number` of a case: each has its own seed, and its own words where it takes any."""
         raw = {**CASES[name].inputs[kind], "seed": 100 * number + 7, **changes}
-        if number and isinstance(raw.get("prompt"), str) and raw["prompt"]:
+        if (number or CASES[name].even) and isinstance(raw.get("prompt"), str) and raw["prompt"]:
             raw["prompt"] = f"{raw['prompt']} and {number} more"
         files = {
             field: samples.write(value, self.folder)
