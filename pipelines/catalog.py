@@ -19,6 +19,10 @@ from pipelines.weights import digest_folder
 __all__ = ["BUILT_IN", "Catalog", "CatalogProblem", "Model", "Resolved", "add_folder", "digest_folder"]
 
 BUILT_IN = Path(__file__).with_name("catalog.toml")
+"""The models that come with Atelier."""
+
+ON_THE_HUB = Path(__file__).with_name("hub.toml")
+"""Models that can be pulled."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Catalog:
         A broken row is left out and told in `problems`; the others still load.
         """
         reading = _Reading()
-        for file in (BUILT_IN, *extra):
+        for file in (BUILT_IN, ON_THE_HUB, *extra):
             reading.add(file)
         models = {name: model for name, model in reading.models.items() if model.enabled}
         for lora in reading.loras.values():

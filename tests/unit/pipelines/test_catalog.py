@@ -7,6 +7,8 @@ import pytest
 
 from pipelines.catalog import BUILT_IN, Catalog, digest_folder
 from pipelines.errors import InvalidInputs, ModelUnavailable, UnknownKind, UnknownModel
+from pipelines.layouts import ARCHITECTURES, PIPELINES
+from pipelines.models import Model
 
 ROW = """
 [[model]]
@@ -42,6 +44,92 @@ def test_the_built_in_rows_are_sound():
     }.items():
         assert catalog.default_for(kind).name == model
     assert catalog.get("house/scenes").weights == BUILT_IN.parent / "house" / "scenes"
+
+
+def test_models_that_can_be_pulled_are_known_and_not_offered():
+    catalog = Catalog.load()
+
+    assert len(catalog.not_offered) >= 25
+    assert all(
+        model.hub and not model.weights and not model.revision for model in catalog.not_offered.values()
+    )
+    assert all(model.licence_class != "unknown" for model in catalog.not_offered.values())
+    with pytest.raises(UnknownModel, match=r"not been pulled; `atelier models pull qwen/qwen3-4b`"):
+        catalog.resolve("text", "qwen/qwen3-4b", {"prompt": "a"})
+    assert {model.family for model in catalog.not_offered.values()} <= {
+        *(layout.family for layout in PIPELINES.values()),
+        *(layout.family for layout in ARCHITECTURES.values()),
+    }
+
+
+def test_where_the_weights_are_makes_a_row_of_the_hub_an_offer(load):
+    row = '[[model]]\nname = "qwen/qwen3-4b"\nweights = "qwen"'
+    assert "qwen/qwen3-4b" in load(row).models
+
+    unaccepted = row.replace("qwen/qwen3-4b", "facebook/musicgen-small")
+    model = load(unaccepted).not_offered["facebook/musicgen-small"]
+    assert "models accept facebook/musicgen-small" in model.why_not_offered
+    with pytest.raises(ModelUnavailable, match="not for commercial use"):
+        model.check_weights()
+    assert "facebook/musicgen-small" in load(unaccepted + "\nlicence_accepted = true").models
+
+
+@pytest.mark.parametrize(
+    "place", ["", 'hub = "../etc"', 'hub = "fox"', 'url = "ftp://x"', 'url = "http://a:b@c"']
+)
+def test_a_row_says_where_the_model_is(load, place):
+    (problem,) = load(ROW.replace('weights = "fox"', place)).problems
+    assert problem.row == "me/fox"
+
+
+def test_a_server_needs_no_weights(load):
+    model = load(ROW.replace('weights = "fox"', 'url = "http://127.0.0.1:8001/v1"')).get("me/fox")
+    assert model.is_here()
+    model.check_weights()
+
+
+LORA = """
+[[lora]]
+name = "ink"
+models = ["me/fox", "me/not-here"]
+weights = "ink.safetensors"
+"""
+
+
+def test_loras_are_asked_for_by_name(load, tmp_path):
+    catalog = load(ROW + LORA)
+    model = catalog.get("me/fox")
+    asked = {"prompt": "a", "loras": [{"name": "ink", "scale": 0.5}]}
+
+    assert catalog.problems == ()
+    assert model.loras["ink"].weights == tmp_path / "ink.safetensors"
+    assert Model.model_validate(model.model_dump(mode="json")) == model, "as it reaches the engine"
+    assert catalog.resolve("text-to-image", "me/fox", asked).inputs.loras[0].name == "ink"
+    with pytest.raises(InvalidInputs, match="has no LoRA 'ink'; it has none") as refused:
+        catalog.resolve("text-to-image", "house/scenes", asked)
+    assert [problem.pointer for problem in refused.value.problems] == ["/inputs/loras/0/name"]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("ink.safetensors", "ink.bin"), "must be a .safetensors file"),
+        (('models = ["me/fox", "me/not-here"]', "models = []"), "models"),
+        (('"ink"', '"../ink"'), "name"),
+    ],
+)
+def test_a_broken_lora_is_told_and_the_models_load(load, change, complaint):
+    catalog = load(ROW + LORA.replace(*change))
+
+    (problem,) = catalog.problems
+    assert complaint in problem.detail
+    assert problem.row.startswith("lora ")
+    assert catalog.get("me/fox").loras == {}
+
+
+def test_a_lora_is_not_a_field_of_a_model(load):
+    (problem,) = load(ROW + "loras = {}").problems
+    assert "[[lora]] table" in problem.detail
 
 
 def test_weights_stand_beside_the_file_that_names_them(load, tmp_path):
