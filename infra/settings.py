@@ -125,6 +125,18 @@ class Settings(BaseModel):
     worker_metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of a worker's own `/metrics`; 0 turns it off."
     )
+    missing_models: Literal["wait", "fail"] = Field(
+        "wait",
+        description="What becomes of jobs of a model that no live worker can run, because its weights are"
+        " missing or do not load. `wait`: they wait until one can. `fail`: they fail with"
+        " `model_unavailable`.",
+    )
+    missing_model_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="With `missing_models` at `fail`: how long no worker may have offered a model before its"
+        " jobs fail; a worker that starts or is upgraded may be late.",
+    )
     model_cache: int = Field(2, ge=1, description="Models that an engine keeps loaded.")
     lease_seconds: float = Field(
         15.0, gt=0, description="A worker that has not been heard of for this long loses its job to another."

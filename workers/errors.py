@@ -4,6 +4,8 @@ title.
 
 from typing import ClassVar
 
+from pipelines.errors import ModelUnavailable
+
 
 class WorkerError(Exception):
     """The worker could not carry out the job."""
@@ -22,6 +24,10 @@ class WorkerError(Exception):
     def detail(self) -> str:
         """What happened this time, without prompts, paths or addresses; may be empty."""
         return str(self)
+
+
+class ModelGivenUp(ModelUnavailable):
+    """No live worker can run this model."""
 
 
 class InputMissing(WorkerError):

@@ -9,6 +9,7 @@ from workers.engine_client import EngineDied, EngineFailure, EngineHung
 from workers.errors import (
     EngineCrashed,
     EngineSilent,
+    ModelGivenUp,
     StorageFailed,
     StorageRefuses,
     WorkerBroken,
@@ -43,6 +44,8 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
             failure = Failure(Outcome.CRASHED, _job_error(EngineCrashed(str(error))))
         case EngineHung():
             failure = Failure(Outcome.CRASHED, _job_error(EngineSilent(str(error))))
+        case ModelGivenUp():
+            failure = Failure(Outcome.FAILED, _job_error(error))
         case PipelineError() | WorkerError():
             failure = told_failure(_job_error(error))
         case StorageRefused():

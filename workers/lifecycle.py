@@ -20,7 +20,7 @@ from infra.logs import about, get_logger
 from pipelines.errors import ModelUnavailable
 from pipelines.kinds import TextRef, parse_inputs
 from workers import counts
-from workers.attempt import Interrupted, LiveAttempt, Stop
+from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
 from workers.desk import Desk
 from workers.drain import Drain
 from workers.engine_client import Engine
@@ -65,6 +65,12 @@ def step(work: Step) -> Step:
             attempt.failure = failure_of(error, attempt)
 
     return guarded
+
+
+def _does_not_load(failure: Failure) -> bool:
+    """Whether a model does not load on this worker; one that is given up is known not to."""
+    released = failure.outcome is Outcome.RELEASED
+    return released and failure.error is not None and failure.error.type == ModelUnavailable.type
 
 
 class Lifecycle:
@@ -178,7 +184,7 @@ class Lifecycle:
         failure = attempt.failure
         if failure is None or failure.outcome is Outcome.LOST:
             return
-        if failure.error is not None and failure.error.type == ModelUnavailable.type:
+        if failure.error is not None and _does_not_load(failure):
             self._shelf.set_aside(attempt.job.model, failure.error.detail)
         if failure.error is not None and failure.error.type == StorageRefuses.type:
             self._storage_watch.refused()

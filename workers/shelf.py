@@ -17,6 +17,8 @@ from pipelines.base import family_names
 from pipelines.catalog import BUILT_IN, Catalog
 from pipelines.errors import ModelUnavailable
 from pipelines.models import Model
+from workers.errors import ModelGivenUp
+from workers.giving_up import GivingUp
 
 log = get_logger()
 
@@ -37,14 +39,23 @@ class Shelf:
     """Follows the catalog's files: a model that is added while the worker runs is served from then on. One
     that does not load is set aside, so that its jobs go to workers that have it whole, or wait."""
 
-    def __init__(self, files: Sequence[Path], queues: Sequence[str], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        queues: Sequence[str],
+        on_change: Callable[[], None],
+        giving_up: GivingUp | None = None,
+    ) -> None:
         """`on_change` is called when the files have been read, because they are new or have changed."""
         self._files = files
+        self._giving_up = giving_up or GivingUp(tuple, None)
+        self._families = frozenset(family_names())
         self._on_change = on_change
         self._queues = frozenset(queues)
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] = ()
-        self._models: dict[str, Model] = {}
+        self._rows: dict[str, Model] = {}
+        self._here: set[str] = set()
         self._aside: dict[str, Aside] = {}
 
     def models(self) -> dict[str, Model]:
@@ -52,27 +63,57 @@ class Shelf:
         with self._lock:
             if (stamp := self._stamp_now()) != self._stamp:
                 self._stamp = stamp
-                self._models = self._read()
+                self._rows = self._read()
+                self._here = set()
                 self._on_change()
-            return {name: model for name, model in self._models.items() if not self._is_aside(model)}
+            unable = self._unable()
+            return {name: model for name, model in self._rows.items() if name not in unable}
+
+    def given_up(self) -> tuple[str, ...]:
+        """Names of models whose jobs are to fail."""
+        with self._lock:
+            unable = self._unable()
+        return self._giving_up.models(unable)
 
     def model(self, name: str) -> Model:
-        """The model of this name; ModelUnavailable when this worker cannot run it any more."""
+        """The model of this name; ModelUnavailable when this worker cannot run it any more, ModelGivenUp when
+        its jobs are to fail.
+        """
         try:
             return self.models()[name]
         except KeyError:
+            if name in self.given_up():
+                raise ModelGivenUp(f"No live worker can run {name}: {self._unable()[name]} here.") from None
             raise ModelUnavailable(f"This worker has no model {name} any more.") from None
 
     def set_aside(self, name: str, reason: str) -> None:
         """Offer this model no more, until its files change or ASIDE_SECONDS have passed."""
         with self._lock:
-            if (model := self._models.get(name)) is None:
+            if (model := self._rows.get(name)) is None:
                 return
             self._aside[name] = Aside(model.stamp(), time.monotonic() + ASIDE_SECONDS)
         MODELS_SET_ASIDE.set(1, model=name)
         log.error(
             "A model does not load and is set aside", action="model.set_aside", model=name, reason=reason
         )
+
+    def _unable(self) -> dict[str, str]:
+        """The models of this worker's queues that it cannot run now, and why, without a path."""
+        found = {}
+        for name, model in self._rows.items():
+            if model.family not in self._families:
+                found[name] = f"its family {model.family} is not installed"
+            elif not self._has(model):
+                found[name] = "its weights are missing"
+            elif self._is_aside(model):
+                found[name] = "it did not load"
+        return found
+
+    def _has(self, model: Model) -> bool:
+        """Whether its weights are here. What was found is not looked for again until the catalog changes."""
+        if model.name not in self._here and model.is_here():
+            self._here.add(model.name)
+        return model.name in self._here
 
     def _is_aside(self, model: Model) -> bool:
         aside = self._aside.get(model.name)
@@ -92,14 +133,11 @@ class Shelf:
         catalog = Catalog.load([file for file in self._files if _modified(file)])
         for problem in catalog.problems:
             log.warning("A catalog row is left out", action="catalog.problem", problem=str(problem))
-        families = family_names()
-        models = {
-            name: model
-            for name, model in catalog.models.items()
-            if model.queue in self._queues and model.family in families and model.is_here()
-        }
-        log.info("This worker's models", action="catalog.read", models=list(models))
-        return models
+        rows = {name: model for name, model in catalog.models.items() if model.queue in self._queues}
+        here = [name for name, model in rows.items() if model.is_here()]
+        missing = [name for name in rows if name not in here]
+        log.info("This worker's models", action="catalog.read", models=here, missing=missing)
+        return rows
 
 
 def _modified(file: Path) -> int:
@@ -131,4 +169,5 @@ class Business:
             queues=self._queues,
             models=models,
             warm=tuple(name for name in warm if name in models),
+            given_up=self._shelf.given_up(),
         )

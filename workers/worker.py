@@ -26,6 +26,7 @@ from workers.engine_client import Deadlines, Engine
 from workers.exchange import Exchange
 from workers.fetch import Fetcher
 from workers.gate import WakingPipe, add_gate
+from workers.giving_up import GivingUp
 from workers.lifecycle import Lifecycle
 from workers.loop import WorkLoop
 from workers.metrics_server import serve_metrics
@@ -91,7 +92,7 @@ class Worker:
         pipe, desk = WakingPipe(), Desk()
         bell = Bell(on_rest=pipe.wake)
         self._drain = Drain(settings.drain_seconds, wake=(bell.ring, pipe.wake))
-        shelf = Shelf((*settings.own_catalog_files, settings.places.pulled), self._queues, bell.ring)
+        shelf = self._shelf(settings, bell)
         self._business = Business(self.id, device, self._queues, shelf)
         self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
         trouble = Trouble()
@@ -143,6 +144,11 @@ class Worker:
         log.critical("A thread has broken", action="worker.broken", exc_info=broken.exc_value)
         self._broken = True
         self._drain.begin()
+
+    def _shelf(self, settings: Settings, bell: Bell) -> Shelf:
+        files = (*settings.own_catalog_files, settings.places.pulled)
+        patience = settings.missing_model_seconds if settings.missing_models == "fail" else None
+        return Shelf(files, self._queues, bell.ring, GivingUp(self._queue.workers, patience))
 
     def _lifecycle(self, settings: Settings, shelf: Shelf, desk: Desk, scratch: Scratch) -> Lifecycle:
         return Lifecycle(

@@ -72,6 +72,8 @@ class WorkerCard:
     """Names of all models that it could run; it is never given a job of another."""
     warm: tuple[str, ...] = ()
     """Those of them that are loaded now."""
+    given_up: tuple[str, ...] = ()
+    """Names of models that no live worker can run: it takes their jobs too, to fail them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def card_arguments(worker: WorkerCard) -> dict[str, Any]:
         "id": worker.id,
         "device": worker.device,
         "queues": worker.queues,
-        "models": worker.models,
+        "models": (*worker.models, *worker.given_up),
         "warm": worker.warm,
         "card": dump(asdict(worker)),
     }

@@ -72,7 +72,7 @@ def _worker(state: redis.Redis, record: Mapping[str, str]) -> WorkerInfo:
 
 
 def _card(item: dict[str, Any]) -> WorkerCard:
-    lists = {name: tuple(item[name]) for name in ("queues", "models", "warm")}
+    lists = {name: tuple(item.get(name, ())) for name in ("queues", "models", "warm", "given_up")}
     return WorkerCard(**known_fields(WorkerCard, item | lists))
 
 
