@@ -129,6 +129,28 @@ def _unet_size(folder: Path) -> Row:
     return {"defaults": {"width": side, "height": side}}
 
 
+def _suits(**defaults: Any) -> Callable[[Path], Row]:
+    """What the models of a family are made for, where a folder does not say it."""
+    return lambda folder: {"defaults": defaults}
+
+
+def _flux(folder: Path) -> Row:
+    """Schnell was distilled to do without guidance, and in few steps."""
+    size = {"width": 1024, "height": 1024}
+    if read_json(folder / "transformer" / "config.json").get("guidance_embeds"):
+        return {"defaults": {**size, "guidance": 3.5}}
+    return {"defaults": {**size, "guidance": 0.0, "steps": 4}, "limits": {"guidance": {"max": 1}}}
+
+
+def _flux2_klein(folder: Path) -> Row:
+    """As schnell, where the folder says so; it edits pictures as a prompt says, whatever the strength."""
+    defaults = {"width": 1024, "height": 1024, "strength": 1.0}
+    if read_json(folder / "model_index.json").get("is_distilled"):
+        distilled = {**defaults, "guidance": 1.0, "steps": 4}
+        return {"defaults": distilled, "limits": {"guidance": {"max": 1}}}
+    return {"defaults": {**defaults, "guidance": 4.0, "steps": 50}}
+
+
 def _language_model(folder: Path) -> Row:
     """What it can do, and how long its texts may be."""
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
@@ -197,7 +219,7 @@ def _music(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **mor
 
 STABLE_DIFFUSION = _image("stable_diffusion", needs=UNET, describe=_unet_size)
 SDXL = _image("sdxl", needs=UNET, describe=_unet_size)
-FLUX = _image("flux")
+FLUX = _image("flux", describe=_flux)
 
 PIPELINES: dict[str, Layout] = {
     "StableDiffusionPipeline": STABLE_DIFFUSION,
@@ -206,12 +228,12 @@ PIPELINES: dict[str, Layout] = {
     "StableDiffusionXLPipeline": SDXL,
     "StableDiffusionXLImg2ImgPipeline": SDXL,
     "StableDiffusionXLInpaintPipeline": _image("sdxl", "inpaint", needs=UNET, describe=_unet_size),
-    "StableDiffusion3Pipeline": _image("sd3"),
+    "StableDiffusion3Pipeline": _image("sd3", describe=_suits(width=1024, height=1024, guidance=7.0)),
     "FluxPipeline": FLUX,
     "FluxImg2ImgPipeline": FLUX,
-    "Flux2KleinPipeline": _image("flux2_klein", "text-to-image"),
-    "QwenImagePipeline": _image("qwen_image"),
-    "ZImagePipeline": _image("z_image"),
+    "Flux2KleinPipeline": _image("flux2_klein", describe=_flux2_klein),
+    "QwenImagePipeline": _image("qwen_image", describe=_suits(width=1024, height=1024, guidance=4.0)),
+    "ZImagePipeline": _image("z_image", describe=_suits(width=1024, height=1024)),
     "SanaPipeline": _image("sana", "text-to-image"),
     "SanaSprintPipeline": _image("sana", "text-to-image"),
     "StableDiffusionUpscalePipeline": _image("sd_x4", "upscale", needs=UNET),

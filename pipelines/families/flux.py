@@ -40,6 +40,8 @@ class Flux(DiffusersFamily):
         if request.inputs.negative_prompt and not self.true_guidance:
             detail = "this model takes no negative prompt (unless its row has the option true_guidance)"
             found.append(Problem("/inputs/negative_prompt", detail))
+        if request.inputs.guidance > 1 and not self.pipe.transformer.config.guidance_embeds:
+            found.append(Problem("/inputs/guidance", "this model was distilled to do without: at most 1"))
         return found
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
