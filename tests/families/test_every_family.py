@@ -59,7 +59,7 @@ def test_alone_and_in_a_batch_it_is_the_same_sample(loaded: Loaded, name: str, k
         assert pipeline.capabilities.max_batch == 1
         return
     together = [outputs[0] for outputs in run(pipeline, requests, Told())]
-    assert max(map(difference, alone, together)) <= case.tolerance
+    assert max(map(difference, alone, together)) <= case.tolerance + 1e-6  # what is compared is rounded, too
     if not case.serves:
         assert {output.bucket for output in together} == {min(2, pipeline.capabilities.most(kind))}
 
@@ -132,7 +132,7 @@ def test_a_cancel_ends_it_while_it_runs(client: Client, models: Path, name: str)
     longer = {
         field: min(value, (limits[field].max or value) if field in limits else value)
         for field, value in LONG.items()
-        if field in fields
+        if field in fields and (fields[field].default is not None or field in CASES[name].inputs[kind])
     }
     job = submitted(client, models.parent, name, kind, n=4, **longer)
 
