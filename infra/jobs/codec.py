@@ -36,7 +36,7 @@ def read_job(fields: Mapping[str, str]) -> Job:
         progress=_json(fields.get("progress")),
         attempts=_attempts(fields),
         attempt_id=fields.get("attempt_id") or None,
-        artifacts=tuple(_artifact(item) for item in json.loads(fields.get("artifacts") or "[]")),
+        artifacts=read_artifacts(fields.get("artifacts") or "[]"),
         manifest=fields.get("manifest") or None,
         manifest_sha256=fields.get("manifest_sha256") or None,
         error=_error(fields.get("error")),
@@ -98,6 +98,11 @@ def dump_artifacts(artifacts: Iterable[Artifact]) -> str:
     return dump([_known_of(artifact) for artifact in artifacts])
 
 
+def read_artifacts(text: str) -> tuple[Artifact, ...]:
+    """The artifacts of a record, also of one that an older or newer release wrote."""
+    return tuple(Artifact(**known_fields(Artifact, item)) for item in json.loads(text))
+
+
 def dump_error(error: JobError | None) -> str | None:
     return None if error is None else dump(asdict(error))
 
@@ -131,10 +136,6 @@ def _known_of(artifact: Artifact) -> dict[str, Any]:
 
 def _is_required(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
-
-
-def _artifact(item: dict[str, Any]) -> Artifact:
-    return Artifact(**known_fields(Artifact, item))
 
 
 def _error(text: str | None) -> JobError | None:
