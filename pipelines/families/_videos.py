@@ -31,8 +31,8 @@ class VideoFamily(DiffusersFamily):
         call: Mapping[str, Any] | None = None,
         tiling: bool = False,
     ) -> None:
-        """`call`: arguments of the pipeline's call, see `tunable`; `tiling`: frames are decoded in tiles, which
-        takes far less memory and some time."""
+        """`call`: arguments of the pipeline's call, see `tunable`; `tiling`: frames are decoded in tiles,
+        which takes far less memory and some time."""
         if strange := set(call or {}) - set(self.tunable):
             known = ", ".join(self.tunable) or "nothing"
             raise ModelUnavailable(f"option call sets {', '.join(sorted(strange))}; it may set: {known}")

@@ -35,11 +35,8 @@ class Wan(VideoFamily):
     readers: ClassVar = {"tokenizer": 512}
 
     def __init__(self, pipe: Any, **options: Any) -> None:
-        if pipe.scheduler.config.get("use_flow_sigmas"):
-            self.schedulers = SAMPLERS
+        self.schedulers = SAMPLERS if pipe.scheduler.config.get("use_flow_sigmas") else {}
         super().__init__(pipe, **options)
-
-    schedulers: Any = {}
 
     @classmethod
     def dtypes(cls, dtype: torch.dtype) -> Any:

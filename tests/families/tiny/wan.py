@@ -1,4 +1,4 @@
-"""Wan models of random weights: one as 2.1 is, one that starts from a picture, and one in two halves as 2.2 is."""
+"""Wan models of random weights: as 2.1 is, with a picture to start from, and in two halves as 2.2 is."""
 
 from collections.abc import Mapping
 from pathlib import Path
