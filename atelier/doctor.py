@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pipelines.catalog import Catalog
 from pipelines.models import Model
 
 LOW_DISK: Final = 1 << 30  # bytes free below which the first big job may fail
+CARD_MEMORY: Final = re.compile(r"(\d+) MiB")
 ENGINE_PACKAGES: Final = ("torch", "diffusers", "transformers", "safetensors")
 
 
@@ -181,18 +183,37 @@ def _models(settings: Settings) -> Iterator[Finding]:
     catalog = Catalog.load(settings.catalog_files)
     for problem in catalog.problems:
         yield Finding(Verdict.BAD, "catalog", str(problem), "Mend that row.")
+    room = _largest_memory()
     for model in catalog.models.values():
-        yield _model(model)
+        yield _model(model, room)
+    yield from _could_be_pulled(catalog, room)
 
 
-def _model(model: Model) -> Finding:
-    memory = psutil.virtual_memory().total
+def _model(model: Model, room: int) -> Finding:
+    if model.url:
+        return Finding(Verdict.GOOD, "model", f"{model.name} runs at {model.url}")
     if not model.is_here():
         return Finding(Verdict.NOTE, "model", f"{model.name}: no weights at {model.weights}")
-    if model.memory_bytes > memory:
-        need = f"{model.name} needs {_gib(model.memory_bytes)}, this machine has {_gib(memory)}"
-        return Finding(Verdict.NOTE, "model", need, "It may fit a GPU; on this CPU it does not.")
+    if model.memory_bytes > room:
+        need = f"{model.name} needs {_gib(model.memory_bytes)}, this machine has {_gib(room)}"
+        return Finding(Verdict.NOTE, "model", need, "It may run on another machine; here it does not.")
     return Finding(Verdict.GOOD, "model", f"{model.name} is here and fits")
+
+
+def _could_be_pulled(catalog: Catalog, room: int) -> Iterator[Finding]:
+    """Which of the models that nobody has pulled would fit."""
+    rows = [model for model in catalog.not_offered.values() if model.hub and not model.weights]
+    fitting = [model.name for model in rows if 0 < model.memory_bytes <= room]
+    if rows:
+        names = f": {', '.join(fitting)}" if fitting else ""
+        detail = f"{len(fitting)} of {len(rows)} that can be pulled fit into {_gib(room)}{names}"
+        yield Finding(Verdict.NOTE, "models", detail, "`atelier models pull NAME` fetches one.")
+
+
+def _largest_memory() -> int:
+    """Bytes of the largest GPU, or of this machine where there is none."""
+    cards = [int(found[1]) << 20 for found in map(CARD_MEMORY.search, _nvidia()) if found]
+    return max(cards, default=psutil.virtual_memory().total)
 
 
 def _gib(count: float) -> str:

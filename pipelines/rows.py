@@ -4,11 +4,13 @@ Two files are written: the operator's own, where a row is added or taken out and
 written; and the list of what has been pulled, which nobody edits by hand.
 """
 
+import itertools
 import json
 import os
 import re
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +44,30 @@ def remove_row(file: Path, name: str) -> bool:
     Raises FolderRefused where that cannot be done without touching other lines.
     """
     text = _text(file)
-    before = _tables(file, text)
-    if name not in (names := [row.get("name") for row in before.get("model", [])]):
+    tables = _tables(file, text)
+    models = tables.get("model", [])
+    if all(row.get("name") != name for row in models):
         return False
+    wanted = {**tables, "model": [row for row in models if row.get("name") != name]}
+    for rest in _without_one_table(text):
+        if _says(rest, wanted):
+            _write(file, rest)
+            return True
+    raise FolderRefused(f"{file} cannot be changed by a program: take the row of {name} out by hand")
+
+
+def _without_one_table(text: str) -> Iterator[str]:
+    """The text without what stands from one line that looks like a table's head to the next."""
     starts = [match.start() for match in TABLE.finditer(text)] + [len(text)]
-    models = [place for place, start in enumerate(starts[:-1]) if TABLE.match(text, start)[1] == "model"]  # type: ignore[index]
-    place = models[names.index(name)] if len(models) == len(names) else None
-    rest = "" if place is None else text[: starts[place]] + text[starts[place + 1] :]
-    wanted = {**before, "model": [row for row in before["model"] if row.get("name") != name]}
-    if place is None or {"model": [], **_tables(file, rest)} != wanted:
-        raise FolderRefused(f"{file} cannot be changed by a program: take the row of {name} out by hand")
-    _write(file, rest)
-    return True
+    for start, end in itertools.pairwise(starts):
+        yield text[:start] + text[end:]
+
+
+def _says(text: str, wanted: dict[str, list[Row]]) -> bool:
+    try:
+        return {"model": [], **tomllib.loads(text)} == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def overlay_row(file: Path, name: str, values: Row) -> None:

@@ -71,7 +71,7 @@ def test_a_job_waits_for_weights_that_come_while_the_worker_runs(cluster: Cluste
     ],
 )
 def test_a_job_fails_where_the_operator_says_so(
-    cluster: Cluster, weights: Path, family: str, has_weights: bool, more: str, reason: str
+    cluster: Cluster, weights: Path, *, family: str, has_weights: bool, more: str, reason: str
 ) -> None:
     if has_weights:
         shutil.copytree(FAKE_FAMILY / "weights" / "plain", weights)

@@ -1,4 +1,4 @@
-"""`atelier models pull` from a stand-in hub: whole, interrupted, corrupt, with a full disk; and what it refuses."""
+"""`atelier models pull` from a stand-in hub: whole, interrupted, corrupt, on a full disk; and what it refuses."""
 
 import json
 import os

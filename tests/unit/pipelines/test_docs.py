@@ -55,6 +55,7 @@ def test_the_example_rows_are_valid(tmp_path):
 
     assert catalog.problems == ()
     assert list(catalog.models) == ["house/tales", "me/fox"]
+    assert "me/small-talk" in catalog.not_offered
 
 
 def test_every_limit_is_in_the_docs():
