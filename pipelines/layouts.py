@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines import video_layouts
 from pipelines.errors import FolderRefused
 from pipelines.weights import check_part, read_json, weights_bytes
 
@@ -221,6 +222,9 @@ STABLE_DIFFUSION = _image("stable_diffusion", needs=UNET, describe=_unet_size)
 SDXL = _image("sdxl", needs=UNET, describe=_unet_size)
 FLUX = _image("flux", describe=_flux)
 
+LTX = _video("ltx", "text-to-video", "image-to-video", describe=video_layouts.ltx)
+LTX2 = _video("ltx2", "text-to-video", "image-to-video", describe=video_layouts.ltx2)
+
 PIPELINES: dict[str, Layout] = {
     "StableDiffusionPipeline": STABLE_DIFFUSION,
     "StableDiffusionImg2ImgPipeline": STABLE_DIFFUSION,
@@ -234,21 +238,37 @@ PIPELINES: dict[str, Layout] = {
     "Flux2KleinPipeline": _image("flux2_klein", describe=_flux2_klein),
     "QwenImagePipeline": _image("qwen_image", describe=_suits(width=1024, height=1024, guidance=4.0)),
     "ZImagePipeline": _image("z_image", describe=_suits(width=1024, height=1024)),
-    "SanaPipeline": _image("sana", "text-to-image"),
-    "SanaSprintPipeline": _image("sana", "text-to-image"),
+    "SanaPipeline": _image(
+        "sana", "text-to-image", describe=_suits(width=1024, height=1024, guidance=4.5, steps=20)
+    ),
+    "SanaSprintPipeline": _image(
+        "sana_sprint",
+        "text-to-image",
+        "image-to-image",
+        describe=_suits(width=1024, height=1024, guidance=4.5, steps=2),
+    ),
     "StableDiffusionUpscalePipeline": _image("sd_x4", "upscale", needs=UNET),
     "StableDiffusionLatentUpscalePipeline": _image("sd_latent_x2", "upscale", needs=UNET),
-    "AnimateDiffPipeline": _video("animatediff", "text-to-video", "video-to-video", needs=UNET),
-    "LTXPipeline": _video("ltx", "text-to-video", "image-to-video"),
-    "LTXImageToVideoPipeline": _video("ltx", "text-to-video", "image-to-video"),
-    "LTX2Pipeline": _video("ltx2", "text-to-video", "image-to-video"),
-    "WanPipeline": _video("wan", "text-to-video", "video-to-video"),
-    "WanImageToVideoPipeline": _video("wan", "image-to-video", left_out=()),
-    "CogVideoXPipeline": _video("cogvideox", "text-to-video", "video-to-video"),
-    "CogVideoXImageToVideoPipeline": _video("cogvideox", "image-to-video"),
-    "HunyuanVideoPipeline": _video("hunyuan_video", "text-to-video"),
+    "AnimateDiffPipeline": _video(
+        "animatediff", "text-to-video", "video-to-video", needs=UNET, describe=video_layouts.animatediff
+    ),
+    "LTXPipeline": LTX,
+    "LTXImageToVideoPipeline": LTX,
+    "LTXConditionPipeline": LTX,
+    "LTX2Pipeline": LTX2,
+    "LTX2ImageToVideoPipeline": LTX2,
+    "WanPipeline": _video("wan", "text-to-video", describe=video_layouts.wan),
+    "WanImageToVideoPipeline": _video("wan", "image-to-video", left_out=(), describe=video_layouts.wan),
+    "CogVideoXPipeline": _video(
+        "cogvideox", "text-to-video", "video-to-video", describe=video_layouts.cogvideox
+    ),
+    "CogVideoXImageToVideoPipeline": _video("cogvideox", "image-to-video", describe=video_layouts.cogvideox),
+    "HunyuanVideoPipeline": _video("hunyuan_video", "text-to-video", describe=video_layouts.hunyuan_video),
     "StableVideoDiffusionPipeline": _video(
-        "svd", "image-to-video", needs=("image_encoder", "scheduler", "unet", "vae"), left_out=()
+        *("svd", "image-to-video"),
+        needs=("image_encoder", "scheduler", "unet", "vae"),
+        left_out=(),
+        describe=video_layouts.svd,
     ),
     "StableAudioPipeline": _music("stable_audio", "text-to-music", describe=_stable_audio),
     "AudioLDM2Pipeline": _music("audioldm2", "text-to-music", needs=UNET, left_out=()),

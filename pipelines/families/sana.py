@@ -1,0 +1,53 @@
+"""Sana, and Sana Sprint that needs one to four steps."""
+
+import inspect
+from typing import Any, ClassVar
+
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    SanaPipeline,
+    SanaSprintImg2ImgPipeline,
+    SanaSprintPipeline,
+)
+
+from pipelines.base import Capabilities
+from pipelines.families import _schedulers
+from pipelines.families._bucket import Bucket
+from pipelines.families._diffusers import NEEDS, DiffusersFamily
+
+
+class Sana(DiffusersFamily):
+    pipelines: ClassVar = {"text-to-image": SanaPipeline}
+    kinds: ClassVar[tuple[str, ...]] = tuple(pipelines)
+    capabilities: ClassVar = Capabilities(max_batch=8, previews=True, needs=NEEDS)
+    schedulers: ClassVar = {**_schedulers.FLOW, "dpm-solver": DPMSolverMultistepScheduler}
+    readers: ClassVar = {"tokenizer": 300}
+
+    def multiple(self, pipe: Any) -> int:
+        return 32
+
+    def tokens(self, reader: str, prompt: str) -> int:
+        """Of the prompt after the words that teach the encoder what to make of it; two are the model's own."""
+        lesson = "\n".join(
+            inspect.signature(type(self.pipe).__call__).parameters["complex_human_instruction"].default
+        )
+        written = super().tokens(reader, lesson + prompt.lower().strip())
+        return written - super().tokens(reader, lesson) + 2
+
+    def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
+        """In the size that was asked for, not in the nearest of a list, scaled and cut afterwards."""
+        return {**super().arguments(pipe, bucket), "use_resolution_binning": False}
+
+
+class SanaSprint(Sana):
+    pipelines: ClassVar = {
+        "text-to-image": SanaSprintPipeline,
+        "image-to-image": SanaSprintImg2ImgPipeline,
+    }
+    kinds: ClassVar = tuple(pipelines)
+    schedulers: ClassVar = {}
+
+    def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
+        """The pipeline knows a place in the middle for two steps only."""
+        arguments = super().arguments(pipe, bucket)
+        return arguments if bucket.inputs.steps == 2 else {**arguments, "intermediate_timesteps": None}
