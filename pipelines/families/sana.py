@@ -27,7 +27,7 @@ class Sana(DiffusersFamily):
         return 32
 
     def tokens(self, reader: str, prompt: str) -> int:
-        """Of the prompt after the words that teach the encoder what to make of it; two are the model's own."""
+        """Of the prompt after the words that teach the encoder how to read it; two are the model's own."""
         lesson = "\n".join(
             inspect.signature(type(self.pipe).__call__).parameters["complex_human_instruction"].default
         )
