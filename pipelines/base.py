@@ -126,7 +126,7 @@ class Family(Protocol):
         format `dtype` (`auto`, `float32`, …). Fetches nothing, runs no code from the folder.
 
         A family names the options that it takes, as keywords; they are the row's `options`. One that calls
-        a server takes `url`, and no weights (None); one that applies LoRAs takes `loras`, files by name.
+        a server takes `url`, and no weights (None); one that applies LoRAs takes `loras`, by name.
         """
 
 
@@ -183,7 +183,7 @@ def load_pipeline(model: "Model", device: str) -> Any:
     if model.url:
         options["url"] = model.url
     if model.loras:
-        options["loras"] = {name: lora.weights for name, lora in model.loras.items()}
+        options["loras"] = model.loras
     try:
         inspect.signature(load).bind(model.weights, device, model.dtype, **options)
     except TypeError as error:

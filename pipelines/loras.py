@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.errors import EngineError, FolderRefused
+from pipelines.weights import digest_file, tensor_bytes
+
 LORA_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 
@@ -40,6 +43,19 @@ class Lora(BaseModel):
         if value.suffix != ".safetensors":
             raise ValueError("must be a .safetensors file: others may run code when they are read")
         return value
+
+    def check(self) -> None:
+        """Raise EngineError unless its file is here, whole, and the one stated: only requests that name it
+        fail.
+        """
+        if not self.weights.is_file():
+            raise EngineError(f"the file of the LoRA {self.name} is missing")
+        try:
+            tensor_bytes(self.weights)
+        except FolderRefused as error:
+            raise EngineError(f"the LoRA {self.name} is refused: {error}") from error
+        if self.sha256 and digest_file(self.weights) != self.sha256:
+            raise EngineError(f"the file of the LoRA {self.name} is not the one stated by sha256")
 
 
 def unknown_loras(asked: Sequence[Any], known: Sequence[str]) -> list[tuple[int, str]]:

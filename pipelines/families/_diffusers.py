@@ -23,6 +23,7 @@ from pipelines.families._bucket import Bucket, Row
 from pipelines.families._pixels import as_pictures
 from pipelines.families._previews import Previewer
 from pipelines.families._run import Run
+from pipelines.loras import Lora
 from pipelines.seeds import output_seed
 
 diffusers_logging.disable_progress_bar()
@@ -43,7 +44,7 @@ class DiffusersFamily:
     readers: ClassVar[Mapping[str, int | None]] = {"tokenizer": None}
     """The tokenizers that must see a whole prompt, and how many tokens; None: as the tokenizer says."""
 
-    def __init__(self, pipe: Any, loras: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, pipe: Any, loras: Mapping[str, Lora] | None = None) -> None:
         self.pipe = pipe
         """The pipeline as it was loaded."""
         self.scheduler = pipe.scheduler

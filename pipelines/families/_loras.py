@@ -2,27 +2,39 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from pipelines.errors import EngineError, PipelineError
 from pipelines.families import _torch as torch_support
+from pipelines.loras import Lora
 
 
 @contextmanager
-def applied(pipe: Any, files: Mapping[str, Path], wanted: Sequence[Any]) -> Iterator[None]:
+def applied(pipe: Any, known: Mapping[str, Lora], wanted: Sequence[Any]) -> Iterator[None]:
     """`pipe` with the LoRAs that a request names, at their scales; afterwards it is bit for bit as before."""
     if not wanted:
         yield
         return
     names = [f"lora{place}" for place in range(len(wanted))]
     try:
-        for name, lora in zip(names, wanted, strict=True):
-            file = files[lora.name]
-            with torch_support.load_errors_translated(file):
-                pipe.load_lora_weights(
-                    str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
-                )
+        for name, asked in zip(names, wanted, strict=True):
+            _put_on(pipe, known[asked.name], name)
         pipe.set_adapters(names, [lora.scale for lora in wanted])
         yield
     finally:
         pipe.unload_lora_weights()
+
+
+def _put_on(pipe: Any, lora: Lora, name: str) -> None:
+    """Load a LoRA beside the weights; raises EngineError, since the model itself is as it should be."""
+    lora.check()
+    file = lora.weights
+    try:
+        with torch_support.memory_errors_translated():
+            pipe.load_lora_weights(
+                str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
+            )
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise EngineError(f"the LoRA {lora.name} does not fit: {type(error).__name__}: {error}") from error

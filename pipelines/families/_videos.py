@@ -2,7 +2,6 @@
 make, and what was made."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +12,7 @@ from pipelines.errors import EngineError, ModelUnavailable, Problem
 from pipelines.families._bucket import Bucket
 from pipelines.families._diffusers import DiffusersFamily, takes
 from pipelines.families._pixels import as_bytes
+from pipelines.loras import Lora
 from pipelines.media import read_frames
 from pipelines.outputs import Video
 
@@ -27,7 +27,7 @@ class VideoFamily(DiffusersFamily):
     def __init__(
         self,
         pipe: Any,
-        loras: Mapping[str, Path] | None = None,
+        loras: Mapping[str, Lora] | None = None,
         call: Mapping[str, Any] | None = None,
         tiling: bool = False,
     ) -> None:

@@ -1,14 +1,16 @@
 """The catalog: rows, overlays, limits, broken files, and how a request is resolved."""
 
+import hashlib
 import subprocess
 import sys
 
 import pytest
 
 from pipelines.catalog import BUILT_IN, Catalog, digest_folder
-from pipelines.errors import InvalidInputs, ModelUnavailable, UnknownKind, UnknownModel
+from pipelines.errors import EngineError, InvalidInputs, ModelUnavailable, UnknownKind, UnknownModel
 from pipelines.layouts import ARCHITECTURES, PIPELINES
 from pipelines.models import Model
+from tests.weights import safetensors
 
 ROW = """
 [[model]]
@@ -320,3 +322,21 @@ def test_a_digest_can_be_had_by_hand(tmp_path):
     )
 
     assert shell.stdout.split()[0] == module.stdout.strip() == digest_folder(tmp_path)
+
+
+def test_a_lora_whose_file_is_not_whole_fails_the_requests_that_name_it(load, tmp_path):
+    file = tmp_path / "ink.safetensors"
+    digest = hashlib.sha256(safetensors()).hexdigest()
+    lora = load(ROW + LORA + f'sha256 = "{digest}"').get("me/fox").loras["ink"]
+
+    for content, complaint in {
+        None: "missing",
+        safetensors()[:-1]: "not whole",
+        safetensors(9): "not the one stated",
+    }.items():
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(EngineError, match=complaint):
+            lora.check()
+    file.write_bytes(safetensors())
+    lora.check()
