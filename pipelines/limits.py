@@ -7,13 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Limit(BaseModel):
-    """What one field may be. Numbers take `min`, `max`, `multiple_of`, `only`; texts `max_length`, `only`."""
+    """What one field may be. Numbers take `min`, `max`, `multiple_of`, `plus`, `only`; texts `max_length`,
+    `only`."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
     min: float | None = Field(None, description="Smallest value.")
     max: float | None = Field(None, description="Largest value.")
     multiple_of: int | None = Field(None, ge=1, description="The value is a whole multiple of this.")
+    plus: int | None = Field(
+        None, ge=1, description="With `multiple_of`: and so many more; 8 and 1 are 1, 9, 17 and so on."
+    )
     only: list[int | float | str] | None = Field(None, min_length=1, description="The only values there are.")
     max_length: int | None = Field(None, ge=1, description="Most characters of a text.")
 
@@ -21,6 +25,8 @@ class Limit(BaseModel):
     def _says_something(self) -> "Limit":
         if not self.model_fields_set:
             raise ValueError("sets no limit")
+        if self.plus is not None and (self.multiple_of is None or self.plus >= self.multiple_of):
+            raise ValueError("plus goes with a larger multiple_of")
         return self
 
     def broken_by(self, value: Any) -> Iterator[str]:
@@ -33,17 +39,26 @@ class Limit(BaseModel):
             yield f"this model takes at least {self.min:g}"
         if self.max is not None and value > self.max:
             yield f"this model takes at most {self.max:g}"
-        if self.multiple_of is not None and value % self.multiple_of:
-            yield f"this model takes multiples of {self.multiple_of}"
+        if self.multiple_of is not None:
+            yield from self._beside(value, self.multiple_of, self.plus or 0)
         if self.max_length is not None and len(value) > self.max_length:
             yield f"this model takes at most {self.max_length} characters"
+
+    @staticmethod
+    def _beside(value: Any, step: int, plus: int) -> Iterator[str]:
+        """Words for a value that is not among those that stand `step` apart; the nearest are named."""
+        if beyond := (value - plus) % step:
+            below = value - beyond
+            near = f"{below:g} or {below + step:g}" if below > 0 else f"{below + step:g}"
+            more = f" and {plus} more" if plus else ""
+            yield f"this model takes multiples of {step}{more}, such as {near}"
 
     def narrow(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The JSON Schema of a field, narrowed by this limit."""
         words = {
             "minimum": self.min,
             "maximum": self.max,
-            "multipleOf": self.multiple_of,
+            "multipleOf": None if self.plus else self.multiple_of,  # JSON Schema has no word for `plus`
             "enum": self.only,
             "maxLength": self.max_length,
         }

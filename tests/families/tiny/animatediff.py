@@ -24,7 +24,7 @@ def save_animatediff(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = clip_tokenizer()
     unet = UNet2DConditionModel(
-        sample_size=8,
+        sample_size=16,
         block_out_channels=BLOCKS,
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),

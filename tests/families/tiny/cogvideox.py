@@ -17,7 +17,7 @@ from tests.families.tiny.encoders import WIDTH, t5_encoder
 from tests.families.tiny.tokenizers import t5_tokenizer
 
 CHANNELS = 4  # of the latents
-SIDE = 32  # pixels
+SIDE = 64  # pixels
 
 
 def save_cogvideox(folder: Path) -> Path:

@@ -23,7 +23,7 @@ SOUND_CHANNELS = 2
 
 
 def save_ltx2(folder: Path) -> Path:
-    """An LTX2Pipeline of random weights: 32 pixels and 8 frames to a latent, sound of 24,000 samples a second."""
+    """An LTX2Pipeline of random weights: 32 pixels and 8 frames to a latent; 24,000 samples a second."""
     torch.manual_seed(0)
     tokenizer = gemma_tokenizer()
     encoder = _gemma(len(tokenizer))
