@@ -19,6 +19,8 @@ PREFIX = "ATELIER_"
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
+SafetyAction = Literal["allow", "label", "blur", "block"]
+
 
 class Settings(BaseModel):
     """All settings, checked and frozen. Values that hold secrets stay out of the repr."""
@@ -117,6 +119,25 @@ class Settings(BaseModel):
         description="Bearer token that may read `/metrics` from beyond loopback. Empty: none may.",
     )
 
+    # Safety
+    safety_sexual: SafetyAction = Field(
+        "label",
+        description="What follows where a prompt or a picture is sexual. `allow`: nothing. `label`: its"
+        " artifacts say so. `blur`: pictures and videos are blurred, too. `block`: it is refused. Sexual"
+        " content with minors is refused whatever is set.",
+    )
+    safety_gore: SafetyAction = Field("label", description="The same for mutilation and cruelty.")
+    safety_hate: SafetyAction = Field("block", description="The same for slurs and calls for violence.")
+    safety_self_harm: SafetyAction = Field("block", description="The same for ways to hurt oneself.")
+    safety_danger: SafetyAction = Field(
+        "block", description="The same for instructions for weapons, explosives, poisons and hard drugs."
+    )
+    safety_fail_closed: bool = Field(
+        False,
+        description="Whether pictures and videos that no classifier can check, because none is installed or"
+        " it fails, are not given out.",
+    )
+
     # Workers
     queues: str = Field(
         "image,video,music,text,code", description="Queues that a worker serves, separated by commas."
@@ -174,7 +195,7 @@ class Settings(BaseModel):
         120.0, gt=0, description="Longest time between two steps of a running model."
     )
     encode_timeout_seconds: float = Field(
-        300.0, gt=0, description="Longest time to write one request's outputs as files."
+        300.0, gt=0, description="Longest time to write one output as files."
     )
     store_timeout_seconds: float = Field(
         300.0,

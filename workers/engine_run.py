@@ -192,13 +192,14 @@ class Run:
     def done(self, request: Request, outputs: list[Output]) -> None:
         if len(outputs) != request.inputs.n:
             raise EngineError(f"The model made {len(outputs)} of {request.inputs.n} outputs.")
-        self._sender.send("encoding", request=request.id)
         place = self._places[request.id]
-        files = [
-            file
-            for output in outputs
-            for file in media.write(output, place.folder, place.provenance, request.inputs)
-        ]
+        files: list[File] = []
+        for output in outputs:
+            if self.stopped(request):
+                self.failed(request, Stopped())
+                return
+            self._sender.send("encoding", request=request.id)
+            files += media.write(output, place.folder, place.provenance, request.inputs)
         del self._open[request.id]
         crash_point(CrashPoint.ENGINE_MADE)
         self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])

@@ -6,7 +6,7 @@ number means a mixed installation and ends the engine. A message of the engine a
 
 From the worker:
   run       model {name, family, weights, dtype, …}, requests [{request, kind, inputs, files, folder,
-            provenance, repeatable?}]
+            provenance, verdict {labels, blur}?, repeatable?}]
   join      as run: requests that begin beside those that run now, where the family serves their kind and the
             model is the same; else they are a run of their own after it
   stop      request: end it at the next step
@@ -17,7 +17,8 @@ From the engine:
   started   the requests run now
   progress  request, step, total, stage, preview? {media_type, base64}
   delta     request, index, text: more of output `index`
-  encoding  request: it has run; its outputs are being written as files
+  found     request, categories, follows: what the safety filter found in its outputs
+  encoding  request: it has run; its next output is being written as files
   done      request, files [as pipelines.outputs.File]: all are in the request's folder
   stopped   request: ended because of `stop`
   failed    request, error {type, title, detail, retryable}

@@ -24,8 +24,8 @@ SLACK_SECONDS = 0.002
 """By how much a picture may come late and still count: WebM rounds its times to a thousandth of a second."""
 
 
-def read_picture(path: Path, size: tuple[int, int], field: str = "image") -> Image.Image:
-    """The picture at `path` as RGB of `size` (width, height in pixels); raises InvalidInputs.
+def read_picture(path: Path, size: tuple[int, int] | None, field: str = "image") -> Image.Image:
+    """The picture at `path` as RGB of `size` (width, height in pixels; None: its own); raises InvalidInputs.
 
     It is turned as its EXIF says, laid over white where it is transparent, scaled until it covers `size`,
     and cut to it round its middle. `field` is the input that it came by.
@@ -36,7 +36,8 @@ def read_picture(path: Path, size: tuple[int, int], field: str = "image") -> Ima
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise _unread(field, f"is not a picture that can be read: {error}") from error
     ground = Image.new("RGBA", upright.size, "white")
-    return ImageOps.fit(Image.alpha_composite(ground, upright).convert("RGB"), size, Image.Resampling.LANCZOS)
+    opaque = Image.alpha_composite(ground, upright).convert("RGB")
+    return ImageOps.fit(opaque, size, Image.Resampling.LANCZOS) if size else opaque
 
 
 def read_mask(path: Path, size: tuple[int, int], field: str = "mask") -> Image.Image:

@@ -45,12 +45,14 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
         (tmp_path / name).mkdir()
         return tmp_path / name
 
-    def carry_out(run: FamilyRun, stopped: Callable[[str], bool] = lambda request: False) -> list[Message]:
+    def carry_out(
+        run: FamilyRun, stopped: Callable[[str], bool] = lambda request: False, n: int = 1
+    ) -> list[Message]:
         requests = [
             {
                 "request": name,
                 "kind": "text-to-image",
-                "inputs": {"prompt": "a star", "seed": 1, "width": 64, "height": 64},
+                "inputs": {"prompt": "a star", "seed": 1, "width": 64, "height": 64, "n": n},
                 "files": {},
                 "folder": str(folder(name)),
                 "provenance": {},
@@ -88,6 +90,25 @@ def test_a_stopped_row_ends_and_its_neighbour_is_done(carry_out: Callable[..., l
 
     messages = carry_out(run, stopped=lambda request: request == "b")
     assert told(messages)[-3:] == [("encoding", "a"), ("done", "a"), ("stopped", "b")]
+
+
+def test_a_stop_while_outputs_are_written_ends_it_before_the_next(
+    carry_out: Callable[..., list[Message]],
+) -> None:
+    written: list[str] = []
+
+    class Noted(Image.Image):
+        """A picture of which it is known when it is written."""
+
+        def convert(self, mode: str) -> Image.Image:
+            written.append(mode)
+            return Image.new(mode, (8, 8))
+
+    def run(batch: list[Request], progress: Progress) -> list[list[Output]]:
+        return [[Output(index, Noted(), seed=1) for index in range(batch[0].inputs.n)] for _ in batch]
+
+    messages = carry_out(run, stopped=lambda request: len(written) == 2, n=3)
+    assert [message["is"] for message in messages] == ["encoding", "encoding", "stopped", "stopped"]
 
 
 def test_when_all_are_stopped_progress_raises(carry_out: Callable[..., list[Message]]) -> None:
