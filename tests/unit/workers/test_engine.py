@@ -21,7 +21,7 @@ def names(messages: list[Message]) -> list[str]:
 
 def test_a_run_loads_the_model_and_writes_files(run: Run, engine: Engine, tmp_path: Path) -> None:
     messages = run("steps=3", n=2)
-    assert names(messages) == ["loading", "loaded", "started", "encoding", "done"]
+    assert names(messages) == ["loading", "loaded", "started", "encoding", "encoding", "done"]
     files = messages[-1]["files"]
     assert [file["name"] for file in files] == ["0.png", "0.thumbnail.webp", "1.png", "1.thumbnail.webp"]
     for file in files:
