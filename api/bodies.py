@@ -173,7 +173,8 @@ class UploadBody(BaseModel):
 
     id: str = Field(description='For inputs: `{"upload": id}`.')
     filename: str
-    media_type: str = Field(description="As stored, whatever was sent: image/png, audio/flac or video/webm.")
+    media_type: str = Field(description="As stored, whatever was sent: image/png, audio/flac, audio/midi or"
+        " video/webm.")
     bytes: int
     sha256: str
     width: int | None = Field(None, description="Pixels; of images and videos.")

@@ -2,9 +2,9 @@
 
 The parent looks at nothing but the first bytes. The child (`infra.media_child`) loads its decoders, opens
 the two files, gives up every other right (`infra.confine`), decodes the whole file under limits, and writes
-it again: images as PNG, sound as FLAC, video as WebM. Metadata, colour profiles, covers and anything appended
-are gone; the rotation that EXIF or the container asks for is applied. What the child answers is believed no
-further than its types, because a decoder may have been taken over.
+it again: images as PNG, sound as FLAC, scores as MIDI, video as WebM. Metadata, colour profiles, covers and
+anything appended are gone; the rotation that EXIF or the container asks for is applied. What the child
+answers is believed no further than its types, because a decoder may have been taken over.
 """
 
 import os
@@ -50,7 +50,7 @@ class _Answer(BaseModel):
 
     unconfined: bool = False
     detail: str = Field("", max_length=300)
-    media_type: Literal["", "image/png", "audio/flac", "video/webm"] = ""
+    media_type: Literal["", "image/png", "audio/flac", "audio/midi", "video/webm"] = ""
     width: int | None = Field(None, ge=1, le=100_000)
     height: int | None = Field(None, ge=1, le=100_000)
     duration_seconds: float | None = Field(None, ge=0, le=100_000, allow_inf_nan=False)
@@ -70,6 +70,7 @@ FORMATS: Mapping[str, Callable[[bytes], bool]] = {
     "audio/flac": lambda head: head.startswith(b"fLaC"),
     "audio/ogg": lambda head: head.startswith(b"OggS"),
     "audio/mpeg": _is_mp3,
+    "audio/midi": lambda head: head.startswith(b"MThd"),
     "video/mp4": lambda head: head[4:8] == b"ftyp",  # MOV and M4A too
     "video/webm": lambda head: head.startswith(b"\x1aE\xdf\xa3"),  # Matroska too
 }
@@ -95,8 +96,8 @@ def sniff(head: bytes) -> str:
         if begins(head):
             return media_type
     raise UnsupportedMedia(
-        "Accepted are images (PNG, JPEG, WebP), sound (WAV, FLAC, OGG, MP3, M4A) and video (MP4, MOV, WebM,"
-        " Matroska); these bytes begin none of them."
+        "Accepted are images (PNG, JPEG, WebP), sound (WAV, FLAC, OGG, MP3, M4A), scores (MIDI) and video"
+        " (MP4, MOV, WebM, Matroska); these bytes begin none of them."
     )
 
 

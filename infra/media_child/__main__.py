@@ -25,7 +25,7 @@ def main(sniffed: str, source: str, target: str, confinement: str) -> None:
     form = sniffed.partition("/")[0]
     limit(BUDGETS[form].limits)
     os.nice(NICER)
-    rewrite = _rewriter(form)
+    rewrite = _rewriter(sniffed)
     with Path(source).open("rb") as given, Path(target).open("w+b") as written:
         if _is_confined() or confinement == "best_effort":
             print(json.dumps(_answer(rewrite, given, written, sniffed)))
@@ -33,9 +33,13 @@ def main(sniffed: str, source: str, target: str, confinement: str) -> None:
             print(json.dumps({"unconfined": True}))
 
 
-def _rewriter(form: str) -> Rewrite:
-    """Imports what this class of media needs; nothing can be imported later."""
-    if form == "image":
+def _rewriter(sniffed: str) -> Rewrite:
+    """Imports what this sort of file needs; nothing can be imported later."""
+    if sniffed == "audio/midi":
+        from infra.media_child.scores import rewrite as rewrite_score
+
+        return rewrite_score
+    if sniffed.startswith("image/"):
         from infra.media_child.images import rewrite as rewrite_image
 
         return rewrite_image

@@ -18,6 +18,10 @@ VIDEO_FRAME_PIXELS = 1920 * 1088
 VIDEO_PIXELS = 600_000_000  # of all frames together: 27 s of 1280 × 720 at 24 frames a second
 STREAMS = 16  # of a container
 
+SCORE_BYTES = MIB
+SCORE_TRACKS = 64
+SCORE_EVENTS = 200_000
+
 
 @dataclass(frozen=True)
 class Budget:

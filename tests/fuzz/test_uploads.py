@@ -13,12 +13,13 @@ import av
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from mido import MidiFile
 from PIL import Image
 
 from infra.media_check import FORMATS, BadMedia, CheckedMedia, UnsupportedMedia, check_media
 from infra.media_child.limits import IMAGE_PIXELS, SOUND_SECONDS, VIDEO_FRAME_PIXELS, VIDEO_FRAMES
 from tests.bad_inputs.hostile_files import animated, deep, image, png_of, turned
-from tests.media_samples import sound, video, wav
+from tests.media_samples import score, sound, video, wav
 
 MAKERS: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: image("PNG", size=(64, 64)),
@@ -36,6 +37,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "Ogg with Opus": lambda: sound("libopus", "ogg", seconds=0.2, rate=48_000),
     "MP3": lambda: sound("libmp3lame", "mp3", seconds=0.2),
     "M4A": lambda: sound("aac", "mp4", seconds=0.2),
+    "MIDI": score,
     "MP4 with H.264 and AAC": lambda: video("libx264", "mp4", sound_codec="aac"),
     "MOV with HEVC": lambda: video("libx265", "mov"),
     "WebM with VP9 and Opus": lambda: video("libvpx-vp9", "webm", sound_codec="libopus"),
@@ -56,6 +58,7 @@ HEADS = [
     b"\0\0\0\x10ftypisom",
     b"\x1aE\xdf\xa3",
     b"RIFF\0\0\0\0WAVE",
+    b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk",
 ]
 SMALL = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 # Four in ten are refused by their first bytes; more than 2,000 reach a decoder.
@@ -170,7 +173,19 @@ def look_at_video(media: CheckedMedia) -> None:
     assert frames[0][0] * frames[0][1] <= VIDEO_FRAME_PIXELS
 
 
-LOOKS = {"image/png": look_at_image, "audio/flac": look_at_sound, "video/webm": look_at_video}
+def look_at_score(media: CheckedMedia) -> None:
+    written = MidiFile(media.path)
+    assert written.length == pytest.approx(media.duration_seconds, abs=0.01)
+    assert written.length <= SOUND_SECONDS + 0.01
+    assert any(event.type == "note_on" for track in written.tracks for event in track)
+
+
+LOOKS = {
+    "image/png": look_at_image,
+    "audio/flac": look_at_sound,
+    "audio/midi": look_at_score,
+    "video/webm": look_at_video,
+}
 
 
 def test_every_format_is_among_the_samples() -> None:
