@@ -69,6 +69,39 @@ class StopFinder:
         return rest
 
 
+FENCE = "```"
+
+
+class Unfencer:
+    """Passes on what stands inside a Markdown code block where the text begins with one, else the text."""
+
+    def __init__(self) -> None:
+        self._begun = ""
+        """The text while it is not certain whether it begins with a block."""
+        self._inside: StopFinder | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether the block has been closed."""
+        return self._inside is not None and self._inside.found
+
+    def push(self, piece: str) -> str:
+        """The text that is certainly wanted."""
+        if self._inside is not None:
+            return self._inside.push(piece)
+        self._begun += piece
+        begun = self._begun.lstrip()
+        if FENCE.startswith(begun[: len(FENCE)]) and "\n" not in begun:
+            return ""
+        fenced = begun.startswith(FENCE)
+        self._inside = StopFinder([f"\n{FENCE}"] if fenced else [])
+        return self._inside.push(begun.partition("\n")[2] if fenced else self._begun)
+
+    def rest(self) -> str:
+        """What was held back."""
+        return self._begun if self._inside is None else self._inside.rest()
+
+
 def _overlap(text: str, word: str) -> int:
     """Length of the longest end of `text` that begins `word` without being all of it."""
     return next((size for size in range(len(word) - 1, 0, -1) if text.endswith(word[:size])), 0)

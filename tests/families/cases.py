@@ -29,8 +29,8 @@ class Case:
     """The model is called `tiny/<name>`."""
     family: str
     save: Callable[[Path], Path]
-    """Writes the model into a folder, as a checkpoint is saved, and returns the folder; or a catalog file with
-    its row, where the family has no weights."""
+    """Writes the model into a folder, as a checkpoint is saved, and returns the folder; or a catalog file
+    with its row, where the family has no weights."""
     inputs: Mapping[str, Mapping[str, Any]]
     """Small inputs by kind; files as `Given`."""
     tolerance: float = 1e-4

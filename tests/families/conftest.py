@@ -52,7 +52,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    settings = {"catalog": str(models), "cache_models": "2", "lease_seconds": "15", "beat_seconds": "3"}
+    settings = {
+        "catalog": str(models),
+        "cache_models": "2",
+        "lease_seconds": "15",
+        "beat_seconds": "3",
+        "exchange_seconds": "0.02",  # a tiny model is done sooner than people look
+    }
     running = Stack(tmp_path_factory.mktemp("up") / "home", settings=settings).start()
     assert running.process is not None
     servers.kept.add(running.process.pid)

@@ -21,7 +21,7 @@ from transformers import (
 from tests.families.cases import Case
 from tests.families.tiny.tokenizers import bpe_tokenizer
 
-CHAT_TOKENS = ("<|im_start|>", "<|im_end|>")
+CHAT_TOKENS = ("<|im_start|>", "<|im_end|>", "<|im_pause|>")
 INFILL_TOKENS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 
 CHAT_TEMPLATE = """\
@@ -97,7 +97,7 @@ def _save(model: Any, config: Any, tokenizer: PreTrainedTokenizerFast, folder: P
     return folder
 
 
-WORDS = {"prompt": "Once upon a time", "max_tokens": 12}
+WORDS = {"prompt": "Once upon a time", "max_tokens": 60}
 
 CASES = [
     Case("causal_lm", "causal_lm", save_causal_lm, {"text": WORDS}, serves=True),
@@ -107,12 +107,11 @@ CASES = [
         save_chat_lm,
         {
             "text": WORDS,
-            "chat": {"messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 12},
+            "chat": {"messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 60},
             "code": {
                 "prefix": "def add(a, b):\n",
-                "suffix": "\nadd(1, 2)",
                 "language": "python",
-                "max_tokens": 12,
+                "max_tokens": 60,
             },
         },
         serves=True,
