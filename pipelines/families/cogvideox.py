@@ -12,7 +12,7 @@ from diffusers import (
 )
 
 from pipelines.base import Capabilities, Request
-from pipelines.errors import Problem
+from pipelines.errors import ModelUnavailable, Problem
 from pipelines.families._bucket import Bucket
 from pipelines.families._diffusers import NEEDS
 from pipelines.families._videos import VideoFamily
@@ -29,6 +29,13 @@ class CogVideoX(VideoFamily):
     schedulers: ClassVar = {"ddim": CogVideoXDDIMScheduler, "dpm-solver": CogVideoXDPMScheduler}
     tunable: ClassVar = ("use_dynamic_cfg",)
     readers: ClassVar = {"tokenizer": 226}
+
+    def pipeline(self, kind: str) -> Any:
+        if kind == "video-to-video" and self.pipe.transformer.config.patch_size_t:
+            raise ModelUnavailable(
+                "these weights take latent frames in pairs, which video-to-video cannot make"
+            )
+        return super().pipeline(kind)
 
     def problems(self, request: Request) -> list[Problem]:
         return [*super().problems(request), *self._other_size(request.inputs)]

@@ -37,7 +37,7 @@ class HunyuanVideo(VideoFamily):
         return problems
 
     def multiple(self, pipe: Any) -> int:
-        return max(16, pipe.vae_scale_factor_spatial * pipe.transformer.config.patch_size)
+        return max(16, int(pipe.vae_scale_factor_spatial * pipe.transformer.config.patch_size))
 
     def frame_step(self, pipe: Any) -> int:
         return int(pipe.vae_scale_factor_temporal)

@@ -20,7 +20,12 @@ class LTX(VideoFamily):
     kinds: ClassVar = tuple(pipelines)
     capabilities: ClassVar = Capabilities(max_batch=4, previews=True, needs=NEEDS)
     schedulers: ClassVar = FLOW
-    tunable: ClassVar = ("decode_timestep", "decode_noise_scale", "guidance_rescale", "timesteps")
+    tunable: ClassVar[tuple[str, ...]] = (
+        "decode_timestep",
+        "decode_noise_scale",
+        "guidance_rescale",
+        "timesteps",
+    )
     readers: ClassVar = {"tokenizer": 128}
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:

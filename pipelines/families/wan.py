@@ -11,14 +11,14 @@ from diffusers import (
     WanVideoToVideoPipeline,
 )
 
-from pipelines.base import Capabilities
-from pipelines.errors import ModelUnavailable
+from pipelines.base import Capabilities, Request
+from pipelines.errors import ModelUnavailable, Problem
 from pipelines.families._bucket import Bucket
 from pipelines.families._diffusers import NEEDS
 from pipelines.families._videos import VideoFamily, by_mean_and_deviation
 
 SAMPLERS = {"unipc": UniPCMultistepScheduler, "dpm-solver": DPMSolverMultistepScheduler}
-"""Those that know the shifted flows that Wan was trained on, by the same settings."""
+"""Those that know the flows that Wan was trained on, by the same settings as its own."""
 
 
 class Wan(VideoFamily):
@@ -31,12 +31,9 @@ class Wan(VideoFamily):
     capabilities: ClassVar = Capabilities(
         max_batch=4, singly=("image-to-video", "video-to-video"), previews=True, needs=(*NEEDS, "ftfy")
     )
+    schedulers: ClassVar = SAMPLERS
     tunable: ClassVar = ("guidance_scale_2",)
     readers: ClassVar = {"tokenizer": 512}
-
-    def __init__(self, pipe: Any, **options: Any) -> None:
-        self.schedulers = SAMPLERS if pipe.scheduler.config.get("use_flow_sigmas") else {}
-        super().__init__(pipe, **options)
 
     @classmethod
     def dtypes(cls, dtype: torch.dtype) -> Any:
@@ -49,6 +46,11 @@ class Wan(VideoFamily):
             )
         return super().pipeline(kind)
 
+    def problems(self, request: Request) -> list[Problem]:
+        if request.inputs.scheduler and not self.scheduler.config.get("use_flow_sigmas"):
+            return [Problem("/inputs/scheduler", "does not go with this model; it takes its own only")]
+        return super().problems(request)
+
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         arguments = super().arguments(pipe, bucket)
         if bucket.kind == "image-to-video":
@@ -56,8 +58,7 @@ class Wan(VideoFamily):
         return arguments
 
     def multiple(self, pipe: Any) -> int:
-        transformer = pipe.transformer or pipe.transformer_2
-        return max(16, pipe.vae_scale_factor_spatial * transformer.config.patch_size[1])
+        return max(16, int(pipe.vae_scale_factor_spatial * pipe.transformer.config.patch_size[1]))
 
     def frame_step(self, pipe: Any) -> int:
         return int(pipe.vae_scale_factor_temporal)
