@@ -16,8 +16,12 @@ from infra.storage.keys import artifact_key
 
 SIGNED_SECONDS = 900
 
-SHOWN = ("image/", "video/", "audio/")
-"""What a browser may show in its window: these formats hold no scripts, as `nosniff` says what they are."""
+PLAYED = ("video/", "audio/")
+SHOWN = ("image/", *PLAYED)
+"""What a browser may show in its window: it holds no scripts, and `nosniff` says that it is nothing else."""
+
+PLAYER_POLICY = "default-src 'none'; media-src 'self'; frame-ancestors 'none'"
+"""For what is played: the browser's own player fetches it anew, which a sandbox would not let it show."""
 
 
 def show(job_id: str, name: str) -> AnyResponse:
@@ -74,6 +78,8 @@ def _described(response: Response, job: Job, artifact: Artifact) -> Response:
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "private, max-age=3600"  # the bytes of a name never change
     shown = "inline" if artifact.media_type.startswith(SHOWN) else "attachment"
+    if artifact.media_type.startswith(PLAYED):
+        response.headers["Content-Security-Policy"] = PLAYER_POLICY
     response.headers["Content-Disposition"] = f'{shown}; filename="{_filename(job, artifact)}"'
     return response
 

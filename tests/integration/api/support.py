@@ -162,8 +162,18 @@ class Hand:
         return self.queue.get(job.id)
 
 
+MEDIA_TYPES = {
+    "png": "image/png",
+    "txt": "text/plain; charset=utf-8",
+    "mp4": "video/mp4",
+    "flac": "audio/flac",
+    "mid": "audio/midi",
+    "zip": "application/zip",
+}
+
+
 def media_type(name: str) -> str:
-    return {"png": "image/png", "txt": "text/plain; charset=utf-8"}[name.rpartition(".")[2]]
+    return MEDIA_TYPES[name.rpartition(".")[2]]
 
 
 def png(size: tuple[int, int] = (8, 8), colour: str = "red") -> bytes:
