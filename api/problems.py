@@ -54,6 +54,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("unknown_kind", 422, "There is no such kind", "`/v1/kinds` lists them."),
         ProblemType("unknown_model", 422, "No model of this name does this kind", "`/v1/models` lists them."),
         ProblemType("invalid_inputs", 422, "Some inputs are not valid", "`errors` points at each; `/v1/kinds` has the ranges and `/v1/models` each model's limits."),
+        ProblemType("prompt_blocked", 422, "The prompt asks for something that is blocked here", "`errors` points at the field and names the category; docs/safety.md tells the categories and what is set."),
         ProblemType("bad_media", 422, "The uploaded file cannot be used", "It is damaged, an animated image, or larger or longer than may be decoded; `detail` says which."),
         ProblemType("idempotency_mismatch", 422, "The key was used with another request", "The same `Idempotency-Key` goes with the same body; use a new key for a new request."),
         ProblemType("owner_limit", 429, "You have reached a limit of yours", "`detail` says which; wait for your jobs to finish or your uploads to expire.", 10),

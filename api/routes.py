@@ -195,7 +195,7 @@ ROUTES: tuple[Route, ...] = (
             Reply(202, "Accepted and on disk.", schema=ACCEPTED, headers={"Location": "Path of a single job.", "Idempotency-Replayed": "`true` when the key was known."}),
             Reply(200, "Final within the time of `Prefer: wait`.", schema=ACCEPTED),
         ),
-        (*JSON_BODY, "unknown_kind", "unknown_model", "invalid_inputs", "idempotency_mismatch", "job_gone", "owner_limit", "system_full", "storage_full"),
+        (*JSON_BODY, "unknown_kind", "unknown_model", "invalid_inputs", "prompt_blocked", "idempotency_mismatch", "job_gone", "owner_limit", "system_full", "storage_full"),
         (PREFER, KEY), {"application/json": SUBMITTED}, (Submission, ChainedSubmission, JobBody, ChainBody),
     ),
     Route(

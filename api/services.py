@@ -31,6 +31,7 @@ from infra.webhooks.endpoints import Endpoints
 from infra.webhooks.outbox import Outbox
 from infra.webhooks.sender import Sender
 from pipelines.catalog import Catalog
+from pipelines.safety import Policy, policy_of
 
 EXTENSION = "atelier"
 CONNECTIONS = 20  # of one process to the state server, however many requests and watchers it has
@@ -55,6 +56,7 @@ class Services:
     uploads: Uploads
     keys: Keys
     catalog: Catalog
+    policy: Policy
     hub: Hub
     home: HomeCap
     listeners: tuple[EventsListener, LiveListener]
@@ -135,6 +137,7 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         uploads=uploads,
         keys=Keys(state),
         catalog=catalog,
+        policy=policy_of(settings),
         hub=hub,
         home=HomeCap(settings),
         listeners=(

@@ -14,10 +14,12 @@ from api.services import services
 from api.strict_json import escape
 from api.webhooks import webhook_fault
 from infra.jobs.record import NewJob, new_job_id
+from infra.safety_log import note_found
 from pipelines.catalog import Resolved
-from pipelines.errors import InvalidInputs, RequestError
+from pipelines.errors import InvalidInputs, PromptBlocked, RequestError
 from pipelines.errors import Problem as InputProblem
 from pipelines.kinds import Media
+from pipelines.safety import check_prompt
 
 MAX_CHAIN = 50
 MONTH = 30 * 86400
@@ -91,7 +93,7 @@ def jobs_of(body: Any, owner: str) -> list[NewJob]:
     faults: list[tuple[str, Fault]] = []
     for draft in drafts:
         try:
-            draft.resolved = _resolve(draft, refs)
+            draft.resolved = _resolve(draft, refs, owner)
         except RequestError as error:
             slug = error.type
             faults += [(slug, Fault(draft.place + found.pointer, found.detail)) for found in error.problems]
@@ -136,7 +138,7 @@ def _draft(place: str, item: Any, model: type[Submission]) -> Draft:
     return Draft(place, parsed(model, item, place), new_job_id())
 
 
-def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
+def _resolve(draft: Draft, refs: dict[str, str], owner: str) -> Resolved:
     """The effective inputs; `#ref`s are replaced by the ids of the jobs that stand before this one."""
     inputs = dict(draft.submission.inputs)
     for name, value in inputs.items():
@@ -146,7 +148,18 @@ def _resolve(draft: Draft, refs: dict[str, str]) -> Resolved:
                 detail = f"no job before this one in the list has the ref {target[1:]!r}"
                 raise InvalidInputs([InputProblem(f"/inputs/{escape(name)}/job", detail)])
             inputs[name] = {**value, "job": refs[target[1:]]}
-    return services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
+    resolved = services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
+    _check_words(resolved, owner)
+    return resolved
+
+
+def _check_words(resolved: Resolved, owner: str) -> None:
+    """Refuse a prompt of a category that is blocked; the refusal is noted."""
+    try:
+        check_prompt(resolved.inputs, services().policy)
+    except PromptBlocked as blocked:
+        note_found("prompt", blocked.categories, "block", owner=owner, model=resolved.model.name)
+        raise
 
 
 def _check_references(draft: Draft, references: References, chained: dict[str, Media]) -> None:

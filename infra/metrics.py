@@ -60,6 +60,13 @@ PAUSED = Gauge(
     "paused", "What operators have paused, by what: queue, model or worker.", ("what",), "livemostrecent"
 )
 
+# Safety
+SAFETY_FOUND = Counter(
+    "safety_found_total",
+    "What the safety filters found, by where (prompt or output) and what followed: label, blur or block.",
+    ("stage", "category", "follows"),
+)
+
 # Delivery
 CLAIMS = Counter("claims_total", "Claims, by result: job, parked, paused or failed.", ("result",))
 DOORBELLS = Counter(

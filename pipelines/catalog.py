@@ -56,6 +56,8 @@ class Catalog:
     problems: tuple[CatalogProblem, ...] = field(default=())
     not_offered: dict[str, Model] = field(default_factory=dict)
     """Rows that no request may name yet: nobody has pulled them, or accepted their licence."""
+    classifiers: dict[str, Model] = field(default_factory=dict)
+    """Rows without kinds: they look at what the models make (docs/safety.md)."""
 
     @classmethod
     def load(cls, extra: Sequence[Path] = ()) -> "Catalog":
@@ -74,9 +76,10 @@ class Catalog:
                     loras = {**models[name].loras, lora.name: lora}
                     models[name] = models[name].model_copy(update={"loras": loras})
         return cls(
-            {name: model for name, model in models.items() if model.offered},
+            {name: model for name, model in models.items() if model.offered and model.kinds},
             tuple(reading.problems),
             {name: model for name, model in models.items() if not model.offered},
+            {name: model for name, model in models.items() if model.offered and not model.kinds},
         )
 
     def get(self, name: str) -> Model:

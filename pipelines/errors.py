@@ -73,6 +73,22 @@ class InvalidInputs(RequestError):
         return self._problems
 
 
+class PromptBlocked(InvalidInputs):
+    """The prompt asks for something that is blocked here."""
+
+    type = "prompt_blocked"
+
+    def __init__(self, problems: Sequence[Problem], categories: Sequence[str]) -> None:
+        super().__init__(problems)
+        self.categories = tuple(categories)
+
+
+class OutputBlocked(PipelineError):
+    """What the model made is blocked here."""
+
+    type = "output_blocked"
+
+
 class FolderRefused(PipelineError):
     """This folder cannot be added as a model."""
 

@@ -27,6 +27,13 @@ INFILL_TOKENS = {
 }
 """How models for code spell what stands before the part to fill in."""
 
+KNOWN_LABELS = {
+    **dict.fromkeys(["nsfw", "porn", "hentai", "sexy", "sexual", "nude", "nudity", "explicit"], "sexual"),
+    **dict.fromkeys(["gore", "violence", "blood"], "gore"),
+    "hate": "hate",
+}
+"""Labels of image classifiers that mean a category of the safety policy."""
+
 UNET = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 TRANSFORMER = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
@@ -206,6 +213,17 @@ def _seconds(most: float) -> Row:
     return {"defaults": {"duration_seconds": min(10.0, most)}, "limits": {"duration_seconds": {"max": most}}}
 
 
+def _classifier(folder: Path) -> Row:
+    """Labels that are named like a category, or like what people call one."""
+    labels = read_json(folder / "config.json").get("id2label") or {}
+    named = {
+        str(label): KNOWN_LABELS[str(label).lower()]
+        for label in labels.values()
+        if str(label).lower() in KNOWN_LABELS
+    }
+    return {"options": {"categories": named}}
+
+
 def _image(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
     return Layout(family, kinds or ("text-to-image", "image-to-image", "inpaint"), "image", needs, **more)
 
@@ -278,6 +296,7 @@ PIPELINES: dict[str, Layout] = {
 
 ARCHITECTURES: dict[str, Layout] = {
     "ForCausalLM": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
+    "ForImageClassification": Layout("image_classifier", (), "image", memory=0.0, describe=_classifier),
     "MusicgenForConditionalGeneration": _music(
         "musicgen", "text-to-music", "continue-music", needs=(), describe=_musicgen
     ),

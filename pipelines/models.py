@@ -25,7 +25,9 @@ class Model(BaseModel):
     name: str = Field(pattern=NAME, description="Who made it and what it is called: `house/scenes`.")
     title: str = Field("", max_length=200, description="One line for people; the name when empty.")
     family: str = Field(pattern=SLUG, description="The family whose code runs it, by its entry point's name.")
-    kinds: list[str] = Field(min_length=1, description="The kinds it does.")
+    kinds: list[str] = Field(
+        description="The kinds it does. A classifier, which looks at what others make, has none: `[]`."
+    )
     weights: Path | None = Field(
         None, description="Folder of the weights; relative to the catalog file that says so."
     )
@@ -100,6 +102,8 @@ class Model(BaseModel):
         for kind in (*self.kinds, *self.default_for):
             if kind not in KINDS:
                 raise ValueError(f"there is no kind {kind!r}; known: {', '.join(KINDS)}")
+        if not self.kinds and "categories" not in self.options:
+            raise ValueError("kinds is empty, and options name no categories, as a classifier's do")
         if stray := set(self.default_for) - set(self.kinds):
             raise ValueError(f"default_for names kinds that it does not do: {', '.join(sorted(stray))}")
         known = {name for kind in self.kinds for name in KINDS[kind].model_fields}

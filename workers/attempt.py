@@ -11,6 +11,7 @@ from infra.jobs.record import Artifact, Job, JobError, Outcome
 from pipelines.kinds import Inputs
 from pipelines.models import Model
 from pipelines.outputs import File
+from pipelines.safety import Verdict
 from workers.drain import Drain
 
 
@@ -73,6 +74,8 @@ class LiveAttempt:
     """The job's inputs, read back from the record; texts of other jobs come in with the fetched files."""
     files: dict[str, Path] = field(default_factory=dict)
     """Input files by field name, fetched into `folder`."""
+    verdict: Verdict = field(default_factory=Verdict)
+    """What the safety policy makes of the prompt."""
     made: list[File] = field(default_factory=list)
     """What the engine wrote into `folder`."""
     artifacts: list[Artifact] = field(default_factory=list)

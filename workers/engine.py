@@ -19,6 +19,9 @@ from collections.abc import Sequence
 
 from infra.crash_points import arm
 from infra.settings import load_settings
+from pipelines.catalog import Catalog
+from pipelines.safety import policy_of
+from pipelines.safety.guard import Guard
 from workers.engine_cache import PipelineCache
 from workers.engine_run import Runner
 from workers.messages import Message, PipeClosed, Receiver, Sender
@@ -33,13 +36,15 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     _die_with(options.parent)
     _leave_signals_to_parent()
-    arm(load_settings().crash_at)
+    settings = load_settings()
+    arm(settings.crash_at)
     faulthandler.enable()  # SIGABRT, by which a hung engine is ended, prints where every thread was
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core of an engine is as large as the model
     sender = Sender(options.write)
     inbox = Inbox(Receiver(options.read))
     inbox.start()
-    runner = Runner(sender, inbox, PipelineCache(options.device, options.cache))
+    guard = Guard(policy_of(settings), list(Catalog.load(settings.catalog_files).classifiers.values()))
+    runner = Runner(sender, inbox, PipelineCache(options.device, options.cache), guard)
     try:
         _open(options.device)
         sender.send("ready", pid=os.getpid())

@@ -12,10 +12,19 @@ from typing import Any, Protocol
 from infra.crash_points import CrashPoint, crash_point
 from pipelines import media
 from pipelines.base import Output, Request
-from pipelines.errors import EngineError, OutOfMemory, PipelineError, Stopped, TransientEngineError
+from pipelines.errors import (
+    EngineError,
+    OutOfMemory,
+    OutputBlocked,
+    PipelineError,
+    Stopped,
+    TransientEngineError,
+)
 from pipelines.kinds import parse_inputs
 from pipelines.models import Model
 from pipelines.outputs import File
+from pipelines.safety import Policy, Verdict
+from pipelines.safety.guard import Guard, released
 from workers.engine_cache import PipelineCache
 from workers.messages import Message, PipeClosed, Sender
 
@@ -34,6 +43,8 @@ class Place:
 
     folder: Path
     provenance: dict[str, Any]
+    verdict: Verdict
+    """What the safety policy makes of the prompt."""
 
 
 class Orders(Protocol):
@@ -49,15 +60,18 @@ class Orders(Protocol):
 class Runner:
     """Carries out the parent's orders, one after the other, in the main thread."""
 
-    def __init__(self, sender: Sender, orders: Orders, cache: PipelineCache) -> None:
+    def __init__(
+        self, sender: Sender, orders: Orders, cache: PipelineCache, guard: Guard | None = None
+    ) -> None:
         self._sender = sender
         self._orders = orders
         self._cache = cache
+        self._guard = guard
 
     def run(self, order: Message) -> None:
         """Run the order's requests and tell the parent how each ended; raises PipeClosed only."""
         model = Model.model_validate(order["model"])
-        run = Run(self._sender, self._orders, order)
+        run = Run(self._sender, self._orders, order, self._guard)
         try:
             self._run(model, run)
         except PipeClosed:
@@ -111,11 +125,13 @@ class Run:
     families.
     """
 
-    def __init__(self, sender: Sender, orders: Orders, order: Message) -> None:
+    def __init__(self, sender: Sender, orders: Orders, order: Message, guard: Guard | None = None) -> None:
+        """Without a `guard`, only what no policy allows is kept back."""
         self.has_spoken = False
         """Whether some text has been given away: then the run cannot be begun again unseen."""
         self._sender = sender
         self._orders = orders
+        self._guard = guard or Guard(Policy())
         self._model = order["model"]
         self._places: dict[str, Place] = {}
         self._open: dict[str, Request] = {}
@@ -126,9 +142,7 @@ class Run:
         """Open the requests of an order."""
         requests = [_request(asked) for asked in order["requests"]]
         self._open |= {request.id: request for request in requests}
-        self._places |= {
-            asked["request"]: Place(Path(asked["folder"]), asked["provenance"]) for asked in order["requests"]
-        }
+        self._places |= {asked["request"]: _place(asked) for asked in order["requests"]}
         return requests
 
     def carry_out(self, pipeline: Any) -> None:
@@ -173,6 +187,8 @@ class Run:
         return True
 
     def _tell_progress(self, request: Request, step: int, total: int, preview: bytes | None) -> None:
+        if self._guard.hides_previews(self._places[request.id].verdict):
+            preview = None
         encoded = base64.b64encode(preview).decode() if preview else None
         self._sender.send("progress", request=request.id, step=step, total=total, preview=encoded)
 
@@ -199,11 +215,29 @@ class Run:
                 self.failed(request, Stopped())
                 return
             self._sender.send("encoding", request=request.id)
-            files += media.write(output, place.folder, place.provenance, request.inputs)
+            try:
+                free = self._looked_at(request, output)
+            except OutputBlocked as blocked:
+                self.failed(request, blocked)
+                return
+            files += media.write(free, place.folder, place.provenance, request.inputs)
         del self._open[request.id]
         crash_point(CrashPoint.ENGINE_MADE)
         self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])
         crash_point(CrashPoint.ENGINE_TOLD)
+
+    def _looked_at(self, request: Request, output: Output) -> Output:
+        """An output as the safety policy lets it go; raises OutputBlocked. The parent is told of it."""
+        found = self._guard.found_in(output)
+        if found.blocked:
+            self._tell_found(request, found.blocked, "block")
+            raise OutputBlocked(f"It is refused for: {', '.join(found.blocked)}.")
+        if found.labels:
+            self._tell_found(request, found.labels, "blur" if found.blur else "label")
+        return released(output, self._places[request.id].verdict | found)
+
+    def _tell_found(self, request: Request, categories: Sequence[str], follows: str) -> None:
+        self._sender.send("found", request=request.id, categories=list(categories), follows=follows)
 
     def failed(self, request: Request, error: PipelineError) -> None:
         del self._open[request.id]
@@ -246,6 +280,12 @@ def _request(asked: Message) -> Request:
     files = {field: Path(path) for field, path in asked["files"].items()}
     inputs = parse_inputs(asked["kind"], asked["inputs"])
     return Request(asked["request"], asked["kind"], inputs, files, asked.get("repeatable", True))
+
+
+def _place(asked: Message) -> Place:
+    verdict = asked.get("verdict") or {}
+    prompt = Verdict(labels=tuple(verdict.get("labels", ())), blur=verdict.get("blur", False))
+    return Place(Path(asked["folder"]), asked["provenance"], prompt)
 
 
 def _as_json(file: File) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The path of one job through a worker, as named steps over one record.
 
-    claim → prepare → fetch inputs → run → store artifacts → write manifest → commit → settle → clean up
+    claim → prepare → fetch inputs → check prompt → run → store artifacts → write manifest → commit →
+    settle → clean up
 
 The claim is the work loop's. A step that fails notes it on the attempt (`failure`), and the steps up to the
 commit then do nothing. `settle` tells the queue, which alone decides whether the job runs again.
@@ -17,8 +18,10 @@ from infra.jobs.answers import Committed, Requeued
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job, Outcome, Status
 from infra.logs import about, get_logger
-from pipelines.errors import ModelUnavailable
+from infra.safety_log import note_found
+from pipelines.errors import ModelUnavailable, PromptBlocked
 from pipelines.kinds import TextRef, parse_inputs
+from pipelines.safety import Policy, check_prompt
 from workers import counts
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
 from workers.desk import Desk
@@ -89,6 +92,7 @@ class Lifecycle:
         drain: Drain,
         watchdog: Watchdog,
         storage_watch: StorageWatch,
+        policy: Policy,
         patience: float,
     ) -> None:
         """`patience`: seconds to go on telling the queue how an attempt ended, while it cannot be reached."""
@@ -102,6 +106,7 @@ class Lifecycle:
         self._drain = drain
         self._watchdog = watchdog
         self._storage_watch = storage_watch
+        self._policy = policy
         self._patience = patience
 
     def carry_out(self, job: Job, attempt_id: str) -> None:
@@ -111,6 +116,7 @@ class Lifecycle:
         with self._desk.holding(attempt), about(**attempt.context()):
             self.prepare(attempt)
             self.fetch_inputs(attempt)
+            self.check_prompt(attempt)
             self.run(attempt)
             self.store_artifacts(attempt)
             self.write_manifest(attempt)
@@ -139,6 +145,18 @@ class Lifecycle:
                 attempt.files[field] = path
         if words:
             attempt.inputs = attempt.model.inputs(attempt.job.kind, {**attempt.job.inputs, **words})
+
+    @step
+    def check_prompt(self, attempt: LiveAttempt) -> None:
+        """Hold the words against the safety policy: those of other jobs are known only now, and the policy
+        may have changed since the job was submitted.
+        """
+        try:
+            attempt.verdict = check_prompt(attempt.inputs, self._policy)
+        except PromptBlocked as blocked:
+            note_found("prompt", blocked.categories, "block")
+            raise
+        note_found("prompt", attempt.verdict.labels, "blur" if attempt.verdict.blur else "label")
 
     @step
     def run(self, attempt: LiveAttempt) -> None:

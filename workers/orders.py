@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.jobs.record import JobError
+from infra.safety_log import note_found
 from pipelines.outputs import File
 from workers import counts
 from workers.attempt import LiveAttempt
@@ -24,6 +25,7 @@ def request_of(attempt: LiveAttempt) -> dict[str, Any]:
         "files": {field: str(path) for field, path in attempt.files.items()},
         "folder": str(folder),
         "provenance": provenance(attempt),
+        "verdict": {"labels": list(attempt.verdict.labels), "blur": attempt.verdict.blur},
     }
 
 
@@ -64,6 +66,10 @@ def _failed(attempt: LiveAttempt, message: Message) -> None:
     attempt.failure = told_failure(JobError(**message["error"]))
 
 
+def _found(attempt: LiveAttempt, message: Message) -> None:
+    note_found("output", message["categories"], message["follows"])
+
+
 HANDLERS: dict[str, Callable[[LiveAttempt, Message], None]] = {
     "loaded": lambda attempt, message: counts.loaded(attempt, message["seconds"]),
     "loading": lambda attempt, _: attempt.enter("loading"),
@@ -71,6 +77,7 @@ HANDLERS: dict[str, Callable[[LiveAttempt, Message], None]] = {
     "progress": _progress,
     "delta": lambda attempt, message: attempt.write(message["index"], message["text"]),
     "encoding": lambda attempt, _: attempt.enter("encoding"),
+    "found": _found,
     "done": _done,
     "failed": _failed,
 }

@@ -18,6 +18,7 @@ from infra.jobs.rescuer import Rescuer
 from infra.logs import get_logger
 from infra.settings import Settings
 from infra.storage import open_storage
+from pipelines.safety import policy_of
 from workers.beats import Beats
 from workers.bell import Bell
 from workers.desk import Desk
@@ -162,6 +163,7 @@ class Worker:
             drain=self._drain,
             watchdog=Watchdog(settings.store_timeout_seconds),
             storage_watch=self._storage_watch,
+            policy=policy_of(settings),
             patience=settings.commit_patience_seconds,
         )
 
