@@ -198,6 +198,10 @@ class ModelBody(BaseModel):
     default_for: list[str]
     queue: str
     licence: str
+    licence_class: str = Field(description="`open`, `conditions`, `non-commercial` (accepted) or `unknown`.")
+    loras: list[dict[str, str]] = Field(
+        description="What `loras` may name, as `name`, `title` and `licence`; none for most models."
+    )
     revision: str
     memory_bytes: int | None = None
     defaults: Json
@@ -216,6 +220,10 @@ class KindBody(BaseModel):
     id: str
     object: str = "kind"
     summary: str
+    makes: str = Field(
+        description="`image`, `video`, `audio` or `text`; an upscale makes what it is given, mostly an image."
+    )
+    files: dict[str, str] = Field(description="What each input that takes a file may be given, in these words.")
     default_model: str | None = None
     models: list[str]
     inputs: Json = Field(description="JSON Schema.")
@@ -362,6 +370,11 @@ def model_body(model: Model, workers: Sequence[WorkerInfo], *, paused: bool) -> 
             "default_for": list(model.default_for),
             "queue": model.queue,
             "licence": model.licence,
+            "licence_class": model.licence_class,
+            "loras": [
+                {"name": lora.name, "title": lora.title or lora.name, "licence": lora.licence}
+                for lora in model.loras.values()
+            ],
             "revision": model.revision,
             "memory_bytes": model.memory_bytes or None,
             "defaults": dict(model.defaults),
@@ -380,6 +393,8 @@ def kind_body(kind: str, models: list[Model], default: Model | None) -> Json:
             "id": kind,
             "object": "kind",
             "summary": KINDS[kind].summary,
+            "makes": KINDS[kind].outputs,
+            "files": dict(KINDS[kind].media),
             "default_model": default.name if default else None,
             "models": [model.name for model in models],
             "inputs": schema_of(kind),
