@@ -1,6 +1,7 @@
 """What the engine is told about an attempt, and what the worker makes of the engine's answers."""
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,15 @@ def request_of(attempt: LiveAttempt) -> dict[str, Any]:
 
 
 def provenance(attempt: LiveAttempt) -> dict[str, Any]:
-    """What a picture's metadata says of its origin; the file's own seed is added where it is written."""
+    """What a file's metadata say of its origin; the file's own seed is added where it is written."""
     model = attempt.model
-    plain = {
-        name: value
-        for name, value in attempt.inputs.as_json().items()
-        if isinstance(value, str | int | float)
-    }
+    inputs = attempt.inputs.as_json()
+    plain = {name: value for name, value in inputs.items() if isinstance(value, str | int | float)}
     plain.pop("seed", None)
+    lists = {name: value for name, value in inputs.items() if isinstance(value, list) and value}
     return {
         **plain,
+        **{name: json.dumps(value, ensure_ascii=False) for name, value in lists.items()},
         "kind": attempt.job.kind,
         "model": model.name,
         "revision": model.revision,

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.jobs.record import Artifact, Job, Status
+from pipelines import media
 from tests.integration.cluster import Cluster
 
 PICTURE = {"width": 64, "height": 64}
@@ -75,3 +77,17 @@ def test_every_file_is_stored_as_its_record_says(
     entries = json.loads(shared_cluster.storage.read(job.manifest))["artifacts"]
     told = {entry["name"]: (entry["role"], entry["duration_seconds"]) for entry in entries}
     assert told == {artifact.name: (artifact.role, artifact.duration_seconds) for artifact in job.artifacts}
+
+
+def test_a_stored_sound_says_what_it_was_asked_for(shared_cluster: Cluster, tmp_path: Path) -> None:
+    inputs = {"duration_seconds": 1, "tempo": 90, "instruments": ["violin", "piano"]}
+    job = made(shared_cluster, "a slow walk", "test/fake-music", inputs)
+    file = tmp_path / "0.flac"
+    file.write_bytes(shared_cluster.read_artifact(job, file.name))
+
+    told = media.read_history(file)
+
+    assert told is not None
+    wanted = {"prompt": "a slow walk", "tempo": "90", "instruments": '["violin", "piano"]', "seed": "7"}
+    assert {name: told.get(name) for name in wanted} == wanted
+    assert (told["job"], told["model"], told["kind"]) == (job.id, "test/fake-music", "text-to-music")
