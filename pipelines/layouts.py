@@ -163,7 +163,8 @@ def _language_model(folder: Path) -> Row:
     """What it can do, and how long its texts may be."""
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise FolderRefused("the tokenizer is missing (tokenizer.json)")
-    context = read_json(folder / "config.json").get("max_position_embeddings")
+    config = read_json(folder / "config.json")
+    context = config.get("max_position_embeddings", config.get("n_positions"))  # the latter: GPT-2's name
     if not isinstance(context, int) or context < 2:
         raise FolderRefused("config.json has no max_position_embeddings: how long a text the model can hold")
     chats = _has_chat_template(folder)
@@ -296,6 +297,7 @@ PIPELINES: dict[str, Layout] = {
 
 ARCHITECTURES: dict[str, Layout] = {
     "ForCausalLM": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
+    "LMHeadModel": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
     "ForImageClassification": Layout("image_classifier", (), "image", memory=0.0, describe=_classifier),
     "MusicgenForConditionalGeneration": _music(
         "musicgen", "text-to-music", "continue-music", needs=(), describe=_musicgen

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.families._text import Detokenizer, StopFinder
+from pipelines.families._text import Detokenizer, StopFinder, Unfencer
 from tests.families import tiny
 
 TOKENIZER = tiny.bpe_tokenizer()
@@ -60,3 +60,29 @@ def test_what_only_looked_like_a_stop_text_comes_at_the_end():
     finder = StopFinder(["END"])
 
     assert (finder.push("the EN"), finder.rest()) == ("the ", "EN")
+
+
+BLOCK = "```python\nx = '``'\ny = 2\n```\nThat is it."
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (BLOCK, "x = '``'\ny = 2"),
+        ("\n\n" + BLOCK, "x = '``'\ny = 2"),
+        ("```\nhalf", "half"),
+        ("x = 1\n```\ny", "x = 1\n```\ny"),
+        ("``", "``"),
+        ("```python", "```python"),
+        (" \n", " \n"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_block_is_opened_however_it_is_cut(text, wanted, size):
+    unfencer = Unfencer()
+
+    pieces = [unfencer.push(text[at : at + size]) for at in range(0, len(text), size)]
+
+    assert "".join(pieces) + unfencer.rest() == wanted
+    assert unfencer.found == (BLOCK in text)
