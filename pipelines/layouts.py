@@ -229,6 +229,11 @@ def _image(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **mor
     return Layout(family, kinds or ("text-to-image", "image-to-image", "inpaint"), "image", needs, **more)
 
 
+def _upscaler(family: str, factor: int) -> Layout:
+    only = {"limits": {"factor": {"only": [factor]}}}
+    return _image(family, "upscale", needs=UNET, describe=lambda folder: only)
+
+
 def _video(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
     return Layout(family, kinds, "video", needs, **more)
 
@@ -266,8 +271,8 @@ PIPELINES: dict[str, Layout] = {
         "image-to-image",
         describe=_suits(width=1024, height=1024, guidance=4.5, steps=2),
     ),
-    "StableDiffusionUpscalePipeline": _image("sd_x4", "upscale", needs=UNET),
-    "StableDiffusionLatentUpscalePipeline": _image("sd_latent_x2", "upscale", needs=UNET),
+    "StableDiffusionUpscalePipeline": _upscaler("sd_x4", 4),
+    "StableDiffusionLatentUpscalePipeline": _upscaler("sd_latent_x2", 2),
     "AnimateDiffPipeline": _video(
         "animatediff", "text-to-video", "video-to-video", needs=UNET, describe=video_layouts.animatediff
     ),

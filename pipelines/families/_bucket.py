@@ -26,8 +26,6 @@ class Row:
     index: int
     """Which of that request's outputs it is."""
     seed: int
-    part: int = 0
-    """Which part of that output it is, where an output is made in several."""
 
 
 @dataclass(frozen=True)

@@ -164,9 +164,9 @@ class DiffusersFamily:
         """What was made, row by row, of what `pipe` returned."""
         return as_pictures(result.images)
 
-    def joined(self, request: Request, parts: Sequence[Any]) -> Any:
-        """One output of its parts, in order."""
-        (whole,) = parts
+    def joined(self, rows: Sequence[Row], values: Sequence[Any]) -> Any:
+        """One output of what its rows became, in order."""
+        (whole,) = values
         return whole
 
     def facts(self, request: Request) -> Mapping[str, Any]:

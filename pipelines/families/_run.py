@@ -1,6 +1,6 @@
 """One batch on its way through a diffusers pipeline."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pipelines.families._diffusers import DiffusersFamily
 
 
+Made = dict[tuple[int, int], list[tuple[Row, Output]]]
+"""What the rows of each output (its request's number, its index) became."""
+
+
 class Run:
     """Rows of all requests, bucket after bucket."""
 
@@ -32,14 +36,14 @@ class Run:
 
     def outputs(self) -> list[list[Output]]:
         """The outputs of each request; none of one that was stopped."""
-        made: dict[tuple[int, int], list[Output]] = {}
+        made: Made = {}
         waiting = self._alike()
         with self._scheduler(), torch_support.memory_errors_translated():
             while waiting := [rows for rows in map(self._wanted, waiting) if rows]:
                 sizes = [size for rows in waiting for size in buckets(len(rows), self.largest)]
                 now, waiting[0] = waiting[0][: sizes[0]], waiting[0][sizes[0] :]
                 for row, output in zip(now, self._bucket(now, buckets_left=len(sizes)), strict=True):
-                    made.setdefault((row.number, row.index), []).append(output)
+                    made.setdefault((row.number, row.index), []).append((row, output))
         return [
             [] if number in self.stopped else self._joined(number, made) for number in range(len(self.batch))
         ]
@@ -55,13 +59,13 @@ class Run:
     def _wanted(self, rows: list[Row]) -> list[Row]:
         return [row for row in rows if row.number not in self.stopped]
 
-    def _joined(self, number: int, made: Mapping[tuple[int, int], list[Output]]) -> list[Output]:
+    def _joined(self, number: int, made: Made) -> list[Output]:
         request = self.batch[number]
         facts = dict(self.family.facts(request))
         outputs = []
         for index in range(request.inputs.n):
-            parts = made[number, index]
-            value = self.family.joined(request, [part.value for part in parts])
+            rows, parts = zip(*made[number, index], strict=True)
+            value = self.family.joined(rows, [part.value for part in parts])
             outputs.append(replace(parts[0], value=value, facts=facts))
         return outputs
 

@@ -90,7 +90,7 @@ SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
 
 CASES = [
     Case(
-        name="stable-diffusion",
+        name="stable_diffusion",
         family="stable_diffusion",
         save=save_stable_diffusion,
         inputs={
