@@ -7,7 +7,7 @@ are marked as hooks.
 
 import inspect
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -125,7 +125,7 @@ class DiffusersFamily:
         """Parts that are loaded in another way than the folder says."""
         return {}
 
-    def rows(self, number: int, request: Request) -> list[Row]:
+    def rows(self, number: int, request: Request) -> Iterable[Row]:
         """The rows that make the request's outputs."""
         seed = request.inputs.seed
         return [Row(number, request, index, output_seed(seed, index)) for index in range(request.inputs.n)]
@@ -191,6 +191,10 @@ class DiffusersFamily:
         """What width and height must be multiples of, in pixels."""
         return 8
 
+    def limits(self) -> Mapping[str, int | None]:
+        """`readers`, or what takes their place in the model that was loaded."""
+        return self.readers
+
     def tokens(self, reader: str, prompt: str) -> int:
         """How many tokens the tokenizer called `reader` makes of a prompt."""
         return len(getattr(self.pipe, reader)(prompt, verbose=False).input_ids)
@@ -215,7 +219,7 @@ class DiffusersFamily:
     def _unread(self, inputs: Any) -> list[Problem]:
         """Prompts whose end the model would not see."""
         problems = []
-        for reader, limit in self.readers.items():
+        for reader, limit in self.limits().items():
             most = limit or getattr(self.pipe, reader).model_max_length
             for field in ("prompt", "negative_prompt"):
                 tokens = self.tokens(reader, self.words(inputs, field))

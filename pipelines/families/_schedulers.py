@@ -56,7 +56,8 @@ def like(own: Any, wanted: Any) -> Any:
 def most_steps(scheduler: Any) -> int | None:
     """How many steps it can be asked for; None: any number. LCM takes some of those that a model was
     distilled from."""
-    return scheduler.config.get("original_inference_steps")
+    most: int | None = scheduler.config.get("original_inference_steps")
+    return most
 
 
 @dataclass(frozen=True)

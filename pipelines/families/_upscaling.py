@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from pipelines.errors import InvalidInputs, Problem
 from pipelines.families._bucket import Bucket, Row
 from pipelines.families._diffusers import DiffusersFamily
 from pipelines.families._pixels import as_pictures
+from pipelines.loras import Lora
 from pipelines.media import read_picture, read_video
 from pipelines.outputs import Video
 from pipelines.seeds import output_seed
@@ -35,7 +35,7 @@ class Upscaler(DiffusersFamily):
     of those is cut off."""
 
     def __init__(
-        self, pipe: Any, loras: Mapping[str, Path] | None = None, *, max_pixels: int = 512 * 512
+        self, pipe: Any, loras: Mapping[str, Lora] | None = None, *, max_pixels: int = 512 * 512
     ) -> None:
         """`max_pixels`: the most width × height that is enlarged."""
         super().__init__(pipe, loras)

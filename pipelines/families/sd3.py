@@ -1,5 +1,6 @@
 """Stable Diffusion 3 and 3.5, with the T5 encoder or without."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from diffusers import (
@@ -23,12 +24,9 @@ class StableDiffusion3(DiffusersFamily):
     capabilities: ClassVar = Capabilities(max_batch=8, previews=True, needs=NEEDS)
     schedulers: ClassVar = _schedulers.FLOW
 
-    @property
-    def readers(self) -> dict[str, int | None]:
+    def limits(self) -> Mapping[str, int | None]:
         """T5 reads the whole prompt, the other two its beginning; without T5 they must see all of it."""
-        if self.pipe.text_encoder_3 is None:
-            return {"tokenizer": None, "tokenizer_2": None}
-        return {"tokenizer_3": 256}
+        return {"tokenizer_3": 256} if self.pipe.text_encoder_3 else {"tokenizer": None, "tokenizer_2": None}
 
     def multiple(self, pipe: Any) -> int:
         return int(pipe.vae_scale_factor * pipe.patch_size)
