@@ -1,6 +1,7 @@
 """What the views work with: made once for each process, reached through `services()`."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import redis
 from flask import current_app
@@ -31,6 +32,7 @@ from infra.webhooks.endpoints import Endpoints
 from infra.webhooks.outbox import Outbox
 from infra.webhooks.sender import Sender
 from pipelines.catalog import Catalog
+from pipelines.following import FollowedCatalog
 from pipelines.safety import Policy, policy_of
 
 EXTENSION = "atelier"
@@ -55,7 +57,7 @@ class Services:
     storage: Storage
     uploads: Uploads
     keys: Keys
-    catalog: Catalog
+    catalogs: FollowedCatalog
     policy: Policy
     hub: Hub
     home: HomeCap
@@ -68,6 +70,11 @@ class Services:
     rescuer: Rescuer
     dispatcher: Dispatcher
     collector: Collector
+
+    @property
+    def catalog(self) -> Catalog:
+        """The models as the catalog's files say now."""
+        return self.catalogs.now()
 
     def start(self) -> None:
         """Start what runs beside the requests."""
@@ -103,8 +110,9 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         settings.state_address, name="atelier-api", max_connections=CONNECTIONS, wait=POOL_WAIT_SECONDS
     )
     broker = connect(settings.broker_address, timeout=0.5, retries=0, decode=False, name="atelier-api")
-    catalog = load_catalog(settings)
-    doorbell = Doorbell(make_celery(settings, sorted({*settings.queue_names, *catalog.queues()})))
+    doorbell = Doorbell(make_celery(settings, settings.queue_names))
+    catalogs = FollowedCatalog(lambda: settings.catalog_files, partial(_take, doorbell))
+    catalogs.now()  # what is wrong with the catalog is told at start
     durability = durability or check_durable(state, settings.durability)
     storage = open_storage(settings)
     limits = Limits.from_settings(settings)
@@ -136,7 +144,7 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         storage=storage,
         uploads=uploads,
         keys=Keys(state),
-        catalog=catalog,
+        catalogs=catalogs,
         policy=policy_of(settings),
         hub=hub,
         home=HomeCap(settings),
@@ -155,9 +163,8 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
     )
 
 
-def load_catalog(settings: Settings) -> Catalog:
-    """The built-in catalog under the operator's files."""
-    catalog = Catalog.load(settings.catalog_files)
+def _take(doorbell: Doorbell, catalog: Catalog) -> None:
+    """Go by a catalog that was just read."""
+    doorbell.know(catalog.queues())
     for problem in catalog.problems:
         log.warning("A row of the catalog was left out", action="catalog.problem", problem=str(problem))
-    return catalog

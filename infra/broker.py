@@ -99,6 +99,11 @@ class Doorbell:
         else:
             DOORBELLS.inc(queue=queue, result="sent")
 
+    def know(self, queues: Iterable[str]) -> None:
+        """Be able to ring on these queues, too."""
+        for name in set(queues) - set(self._celery.amqp.queues):
+            self._celery.amqp.queues.add(Queue(name, routing_key=name))
+
     def close(self) -> None:
         """Close the connections."""
         self._connections.force_close_all()

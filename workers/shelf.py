@@ -16,6 +16,7 @@ from infra.metrics import MODELS_SET_ASIDE
 from pipelines.base import family_names
 from pipelines.catalog import BUILT_IN, Catalog
 from pipelines.errors import ModelUnavailable
+from pipelines.following import modified
 from pipelines.models import Model
 from workers.errors import ModelGivenUp
 from workers.giving_up import GivingUp
@@ -127,10 +128,10 @@ class Shelf:
         return False
 
     def _stamp_now(self) -> tuple[int, ...]:
-        return tuple(_modified(file) for file in (BUILT_IN, *self._files))
+        return tuple(modified(file) for file in (BUILT_IN, *self._files))
 
     def _read(self) -> dict[str, Model]:
-        catalog = Catalog.load([file for file in self._files if _modified(file)])
+        catalog = Catalog.load([file for file in self._files if modified(file)])
         for problem in catalog.problems:
             log.warning("A catalog row is left out", action="catalog.problem", problem=str(problem))
         rows = {name: model for name, model in catalog.models.items() if model.queue in self._queues}
@@ -138,14 +139,6 @@ class Shelf:
         missing = [name for name in rows if name not in here]
         log.info("This worker's models", action="catalog.read", models=here, missing=missing)
         return rows
-
-
-def _modified(file: Path) -> int:
-    """When a file was last written, in nanoseconds; 0 when there is none."""
-    try:
-        return file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
 
 
 class Business:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Fields of a model that `show` leaves out: the list's shape, and the JSON Schema of the inputs.
 FOR_PROGRAMS = frozenset({"object", "created", "owned_by", "inputs"})
 
-RESTART = "Start `atelier up`, or your API and workers, again so that they read it."
+FOLLOWED = "The API and the workers of this home see it within seconds, without a restart."
 
 Name = Annotated[str, typer.Argument(help="The model's name, such as house/scenes.")]
 
@@ -75,7 +75,7 @@ def pull(context: typer.Context, name: Name, as_json: JsonFlag = False) -> None:
         model = _home().pull(name, progress)
     output.object(_as_json(model))
     output.result(f"{model.name} is at {model.weights}, revision {model.revision}")
-    output.note(RESTART)
+    output.note(FOLLOWED)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def add(
         for model in models
     ]
     output.object(added[0] if len(added) == 1 else {"data": added})
-    output.note(RESTART)
+    output.note(FOLLOWED)
 
 
 @app.command()
@@ -152,7 +152,7 @@ def remove(context: typer.Context, name: Name, as_json: JsonFlag = False) -> Non
         deleted = _home().remove(name)
     output.object({"id": name, "deleted": str(deleted) if deleted else None})
     output.result(f"{name} is removed" + (f", and {deleted} deleted" if deleted else "; its weights stay"))
-    output.note(RESTART)
+    output.note(FOLLOWED)
 
 
 def _home() -> "HomeModels":

@@ -225,7 +225,7 @@ def test_a_folder_of_weights_is_added_to_this_home(make_stack, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert "me/tales" in done.stdout
-    assert "again" in done.stderr  # API and workers read the catalog when they start
+    assert "without a restart" in done.stderr
     assert "me/tales" in (stack.home / "models.toml").read_text()
     assert "me/tales is here" in stack.run("doctor").stdout
 

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.api.support import Hand, problem, submitted
+from pipelines.kinds import KINDS
+from tests.integration.api.support import ApiServer, Hand, problem, submitted
+from tests.servers import wait_for
 
 
 def data(client: httpx.Client, path: str) -> Any:
@@ -23,16 +25,37 @@ def test_models(client: httpx.Client, hand: Hand) -> None:
     fake = models["test/fake"]
     assert fake["object"] == "model"
     assert fake["owned_by"] == "test"
-    assert fake["kinds"] == ["text-to-image", "image-to-image"]
+    assert fake["kinds"] == ["text-to-image", "image-to-image", "inpaint", "upscale"]
     assert (fake["warm"], fake["workers"]) == (1, 1)
     assert models["test/fake-far"]["workers"] == 0
     assert fake["inputs"]["text-to-image"]["properties"]["width"]["default"] == 64
     assert "weights" not in fake, "paths of this machine are nobody's business"
 
 
+def test_a_model_that_is_added_is_listed_without_a_restart(client: httpx.Client, api: ApiServer) -> None:
+    row = '[[model]]\nname = "test/added"\nfamily = "fake"\nkinds = ["text"]\nweights = "added"\nqueue = "new-line"'
+    lora = '[[lora]]\nname = "ink"\nmodels = ["test/added"]\nweights = "ink.safetensors"'
+    file = api.settings.home / "models.toml"
+
+    file.write_text(f"{row}\n\n{lora}")
+    try:
+        wait_for(lambda: any(model["id"] == "test/added" for model in data(client, "/v1/models")))
+        (added,) = (model for model in data(client, "/v1/models") if model["id"] == "test/added")
+        assert added["loras"] == [{"name": "ink", "title": "ink", "licence": "unknown"}]
+        assert added["licence_class"] == "unknown"
+        submitted(client, {"kind": "text", "model": "test/added", "inputs": {"prompt": "a"}})
+    finally:
+        file.unlink()
+    wait_for(lambda: all(model["id"] != "test/added" for model in data(client, "/v1/models")))
+
+
 def test_kinds(client: httpx.Client) -> None:
     kinds = {kind["id"]: kind for kind in data(client, "/v1/kinds")}
-    assert {"text-to-image", "image-to-image", "text"} <= kinds.keys()
+    assert list(kinds) == list(KINDS)
+    assert (kinds["inpaint"]["makes"], kinds["inpaint"]["files"]) == (
+        "image",
+        {"image": "image", "mask": "image"},
+    )
     schema = kinds["text-to-image"]["inputs"]
     assert schema["properties"]["steps"]["minimum"] == 1
     assert "prompt" in schema["required"]
