@@ -16,7 +16,7 @@ from tests.bad_inputs.bench import Bench
 from tests.bad_inputs.table import Accepted, BadInput, Case, Refused, job
 from tests.bad_inputs.values import at, from_image
 from tests.integration.api.support import png
-from tests.media_samples import video, wav
+from tests.media_samples import score, video, wav
 
 UNKNOWN = Refused(415, "unsupported_media_type")
 BAD = Refused(422, "bad_media")
@@ -105,6 +105,17 @@ def submit_with_odd_image(bench: Bench) -> httpx.Response:
     return bench.submit(from_image({"upload": upload}))
 
 
+def upload_image_and_sound(bench: Bench) -> None:
+    bench.notes["image"], bench.notes["sound"] = (
+        bench.upload(data).json()["id"] for data in (png(), wav(bytes(1600)))
+    )
+
+
+def submit_with_sound_as_mask(bench: Bench) -> httpx.Response:
+    named = {"image": {"upload": bench.notes["image"]}, "mask": {"upload": bench.notes["sound"]}}
+    return bench.submit({"kind": "inpaint", "model": "test/fake", "inputs": {"prompt": "x", **named}})
+
+
 def short(bench: Bench) -> httpx.Response:
     return bench.raw(b"Content-Type: image/png\r\nContent-Length: 1000\r\n", png(), path=b"/v1/uploads")
 
@@ -176,12 +187,15 @@ FILES_AND_URLS: tuple[BadInput, ...] = (
         sent("192 kHz × 64 channels", wav(bytes(64 * 2 * 192), rate=192_000, channels=64), BAD),
         sent("samples that are not numbers", wav(NAN, bits=32, is_float=True), BAD), sent("1 Hz", wav(bytes(200), rate=1), BAD),
         sent("a WAV without samples", wav(b""), BAD),
+        sent("half a MIDI file", score()[:30], BAD), sent("a MIDI file without a note", score()[:22] + bytes(4), BAD),
+        sent("a MIDI file with a page behind it", score() + SCRIPT, stored("the notes are written anew, the rest is gone", "audio/midi")),
         sent("192 kHz × 6 channels", wav(bytes(6 * 2 * 19_200), rate=192_000, channels=6), stored("48 kHz and two channels are stored", "audio/flac", duration_seconds=0.1)),
     )),
     BadInput(46, "Mask or image of another size", (
-        job("a mask", {**from_image({"upload": "upl_0"}), "inputs": {"prompt": "x", "image": {"upload": "upl_0"}, "mask": {"upload": "upl_0"}}}, at("mask")),
+        job("a mask for a kind without one", {**from_image({"upload": "upl_0"}), "inputs": {"prompt": "x", "image": {"upload": "upl_0"}, "mask": {"upload": "upl_0"}}}, at("mask")),
+        Case("a sound as a mask", submit_with_sound_as_mask, at("mask/upload"), upload_image_and_sound),
         Case("an image of 37 × 11 for a picture of 512 × 512", submit_with_odd_image, Accepted(202, "scaled until it covers the picture, then cut", image_is_used)),
-    ), "No kind takes a mask yet."),
+    ), "A mask is scaled and cut as its image is."),
     BadInput(47, "URLs that lead inside", tuple(
         url(f"`{address}`", address) for address in (
             "https://127.0.0.1/", "https://169.254.169.254/latest/meta-data/", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::7f00:1]/",

@@ -23,6 +23,30 @@ def text(**inputs: Any) -> Json:
     return {"kind": "text", "model": "test/fake-text", "inputs": {"prompt": "x", **inputs}}
 
 
+def video(**inputs: Any) -> Json:
+    return {"kind": "text-to-video", "model": "test/fake-video", "inputs": {"prompt": "x", **inputs}}
+
+
+def music(**inputs: Any) -> Json:
+    return {"kind": "text-to-music", "model": "test/fake-music", "inputs": {"prompt": "x", **inputs}}
+
+
+def chat(*messages: Any, **inputs: Any) -> Json:
+    return {"kind": "chat", "model": "test/fake-text", "inputs": {"messages": list(messages), **inputs}}
+
+
+def says(role: str, content: Any = "x") -> Json:
+    return {"role": role, "content": content}
+
+
+def code(**inputs: Any) -> Json:
+    return {"kind": "code", "model": "test/fake-text", "inputs": inputs}
+
+
+def upscale(**inputs: Any) -> Json:
+    return {"kind": "upscale", "model": "test/fake", "inputs": inputs}
+
+
 def from_image(image: Any) -> Json:
     return {"kind": "image-to-image", "model": "test/fake", "inputs": {"prompt": "x", "image": image}}
 
@@ -162,11 +186,14 @@ VALUES = (
         job("2^64", text_to_image(seed=2**64), Refused(400, "malformed_json")),
     )),
     BadInput(21, "Frames × size over the budget", (
-        *inputs(text_to_image, "frames", 10**6),
+        *inputs(video, "frames", 0, 258, 10**6),
         job("2048 × 2048 of a model with 64 × 64", {"kind": "text-to-image", "model": "house/scenes", "inputs": {"prompt": "x", "width": 2048, "height": 2048}}, at("width", "height")),
-    ), "No kind of this version has frames; each model's row in the catalog bounds its sizes."),
-    BadInput(22, "Duration", (*inputs(text_to_image, "duration_seconds", 0, 86_400),), "No kind of this version has a duration."),
-    BadInput(23, "Frames a second", (*inputs(text_to_image, "fps", 0, 1000),), "No kind of this version has frames."),
+    ), "Each model's row in the catalog bounds its frames and sizes."),
+    BadInput(22, "Duration", (
+        *inputs(music, "duration_seconds", 0, -1, 0.5, 86_400),
+        *inputs(text_to_image, "duration_seconds", 10),
+    )),
+    BadInput(23, "Frames a second", (*inputs(video, "fps", 0, 61, 1000, 23.976),)),
     BadInput(24, "Huge batches", (
         *inputs(text_to_image, "n", 10_000, 0),
         job("a list of 51 jobs", [{**text_to_image(), "ref": str(n)} for n in range(51)], Refused(422, "invalid_request", ("",))),
@@ -224,6 +251,32 @@ VALUES = (
         *inputs(text, "temperature", -0.1, 99),
         *inputs(text, "top_p", 0, 1.1),
         *inputs(text, "stop", "x", ["x"] * 99),
+        *inputs(text_to_image, "loras", "x", [{"name": "x"}] * 2),
+        *(job(f"loras `{json.dumps(each)}`", text_to_image(loras=[each]), at(f"loras/0{rest}")) for each, rest in (
+            ("x", ""), ({"scale": 1.0}, "/name"), ({"name": "../x"}, "/name"), ({"name": "x", "scale": 99}, "/scale"), ({"name": "no-such"}, "/name"),
+        )),
+        *inputs(text_to_image, "format", "bmp", "mp4"),
+        *inputs(video, "extras", ["gif", "gif"], "gif"),
+        job("an extra that there is not", video(extras=["png"]), at("extras/0")),
+        *inputs(music, "tempo", 29, 301, 90.5),
+        *inputs(music, "key", "H major"),
+        *inputs(music, "metre", "4"),
+        *inputs(music, "instruments", "piano", ["x"] * 17),
+        *(job(f"instruments {shown([name])}", music(instruments=["piano", name]), at("instruments/1")) for name in ("", "x" * 41)),
+        job("no messages", chat(), at("messages")),
+        job("a message of nobody", chat(says("robot")), at("messages/0/role")),
+        job("an empty message", chat(says("user", " ")), at("messages/0/content")),
+        job("a message that is a list", chat(says("user", [])), at("messages/0/content")),
+        job("a conversation that asks nothing", chat(says("user"), says("assistant")), at("messages")),
+        job("257 messages", chat(*[says("user")] * 257), at("messages")),
+        job("neither an instruction nor a beginning of code", code(suffix="x"), at("prompt")),
+        *inputs(lambda **given: code(prefix="x", **given), "language", "x" * 41, "py\n", "../py"),
+        job("nothing to enlarge", upscale(), at("image")),
+        job("a picture and a video to enlarge", upscale(image={"upload": "a"}, video={"upload": "b"}), at("image")),
+        job("a picture as a video", upscale(image={"upload": "a"}, format="mp4"), at("format")),
+        *(job(f"a prompt `{json.dumps(value)}`", text_to_image(value), at(f"prompt{rest}")) for value, rest in (
+            ({}, "/job"), ({"upload": "a"}, "/upload"), ({"job": "a"}, "/job"), ({"job": "#a"}, "/job"), ({"job": "job_" + "0" * 24}, "/job"),
+        )),
         *(job(f"image {shown(value)}", from_image(value), at("image")) for value in (None, "upl_1", {})),
         job("an image that is an upload and a job", from_image({"upload": "a", "job": "job_" + "0" * 24}), at("image")),
         job("an artifact of an upload", from_image({"upload": "a", "artifact": "0.png"}), at("image/artifact")),
@@ -243,6 +296,7 @@ VALUES = (
     BadInput(34, "Somebody else's job", (
         his("GET"), his("GET", **{"Prefer": "wait=1"}), his("GET", "/events"), his("GET", "/artifacts/0.png"), his("POST", "/cancel"), his("POST", "/retry"), his("DELETE"),
         Case("his job as an input", lambda bench: bench.submit(from_image({"job": his_path(bench).rpartition("/")[2]})), at("image/job"), of_bob),
+        Case("his job as a prompt", lambda bench: bench.submit(text_to_image({"job": his_path(bench).rpartition("/")[2]})), at("prompt/job"), of_bob),
         Case("his upload as an input", lambda bench: bench.submit(from_image({"upload": bench.notes["upload"]})), at("image/upload"), upload_of_bob),
         Case("an id that is none", lambda bench: bench.alice.get("/v1/jobs/job_" + "g" * 24), NO_JOB),
     ), "Never 403: that a job is there is not told. `tests/bad_inputs/test_two_owners.py` tries every call of the API."),

@@ -17,6 +17,7 @@ from hypothesis import strategies
 from schemathesis import Case, HookContext, Response
 
 from api.routes import ROUTES
+from pipelines.kinds import KINDS
 from tests.fuzz.known import Known
 from tests.fuzz.samples import SAMPLES
 
@@ -26,11 +27,21 @@ KNOWN = Known.load(Path(os.environ["FUZZ_KNOWN"]))
 TALLY = Path(os.environ["FUZZ_TALLY"])
 MODELS = {
     "text-to-image": ("test/fake", "test/fake-other"),
-    "image-to-image": ("test/fake",),
-    "text": ("test/fake-text",),
+    **dict.fromkeys(("image-to-image", "inpaint", "upscale"), ("test/fake",)),
+    **dict.fromkeys(("text-to-video", "image-to-video", "video-to-video"), ("test/fake-video",)),
+    **dict.fromkeys(("text-to-music", "continue-music"), ("test/fake-music",)),
+    **dict.fromkeys(("text", "chat", "code"), ("test/fake-text",)),
 }
 UPLOADS = next(route.body for route in ROUTES if route.name == "uploads.create") or {}
-LARGEST = {"n": 2, "steps": 5, "max_tokens": 10, "width": 256, "height": 256}
+LARGEST = {
+    "n": 2,
+    "steps": 5,
+    "max_tokens": 10,
+    "width": 256,
+    "height": 256,
+    "frames": 3,
+    "duration_seconds": 1.0,
+}
 """Bounds of the work that a job makes, which is not what is fuzzed."""
 
 for media_type in UPLOADS:
@@ -139,14 +150,49 @@ def _choose(job: Json) -> None:
         job["model"] = KNOWN.chance.choice(MODELS[job["kind"]])
     if job.get("webhook"):
         job["webhook"] = KNOWN.anchors["endpoint"]
-    inputs = job["inputs"]
+    job["inputs"] = _fitting(job["kind"], job["inputs"])
+
+
+def _fitting(kind: str, inputs: Json) -> Json:
+    """Inputs that go together, name what exists, and make little work."""
     for name, most in LARGEST.items():
-        if name in inputs:
+        if isinstance(inputs.get(name), int | float):
             inputs[name] = min(inputs[name], most)
-    if "image" in inputs:
-        job_id, upload = {"job": KNOWN.anchors["job"]}, {"upload": KNOWN.upload()}
-        inputs["image"] = KNOWN.chance.choice([job_id, upload])
+    if isinstance(inputs.get("prompt"), dict):
+        inputs["prompt"] = {"job": KNOWN.anchors["tale"]}
+    for field, media in KINDS[kind].media.items():
+        if inputs.get(field) is not None:
+            inputs[field] = _file(media)
+    if "strength" in inputs:
         inputs["strength"] = 1.0  # so that any number of steps takes one
+    inputs |= {name: [] for name in ("loras", "extras") if name in inputs}
+    return FITTING.get(kind, lambda inputs: inputs)(inputs)
+
+
+def _file(media: str) -> Json:
+    upload = {"upload": KNOWN.upload() if media == "image" else KNOWN.anchors[media]}
+    made = {"job": KNOWN.anchors["job"]}
+    return KNOWN.chance.choice([made, upload]) if media == "image" else upload
+
+
+def _upscale(inputs: Json) -> Json:
+    """One thing, in a format that it can have."""
+    given = "video" if inputs.get("video") is not None else "image"
+    rest = {name: value for name, value in inputs.items() if name not in ("image", "video", "format")}
+    return {**rest, given: _file(given)}
+
+
+def _chat(inputs: Json) -> Json:
+    """A conversation that ends with a question."""
+    return {**inputs, "messages": [*inputs["messages"], {"role": "user", "content": "x"}][-256:]}
+
+
+FITTING: dict[str, Callable[[Json], Json]] = {
+    "upscale": _upscale,
+    "chat": _chat,
+    "code": lambda inputs: inputs if inputs.get("prefix", "").strip() else {**inputs, "prompt": "x"},
+}
+"""What no schema can say of a kind's inputs."""
 
 
 BODIES: dict[str, Callable[[Any], Any]] = {

@@ -20,7 +20,8 @@ class Known:
     """Ids to put into requests. The anchors are never deleted, so there is always one of each."""
 
     anchors: Json
-    """`job` (final, with an artifact), `artifact` (its name), `upload`, `endpoint`, `message`, `worker`."""
+    """`job` (final, with a picture), `artifact` (its name), `upload` (a picture), `video`, `audio`, `tale` (a
+    text job that is final), `endpoint`, `message`, `worker`."""
     jobs: "deque[str]" = field(default_factory=_some)
     endpoints: "deque[str]" = field(default_factory=_some)
     uploads: "deque[str]" = field(default_factory=_some)
@@ -55,5 +56,10 @@ class Known:
             self.cursors.append(body["next_cursor"])
         kept = {"/v1/jobs": self.jobs, "/v1/uploads": self.uploads, "/v1/webhook-endpoints": self.endpoints}
         if method == "POST" and path in kept:
-            made = [each for each in body.get("data", [body]) if "audio" not in each.get("media_type", "")]
-            kept[path].extend(each["id"] for each in made)  # what makes pictures takes no sound
+            made = [each for each in body.get("data", [body]) if _shows(each)]
+            kept[path].extend(each["id"] for each in made)
+
+
+def _shows(made: Json) -> bool:
+    """Whether it is no upload of another sort than a picture, which is all that `upload` gives."""
+    return str(made.get("media_type", "image/")).startswith("image/")

@@ -5,6 +5,8 @@ import wave
 
 from PIL import Image
 
+from tests.media_samples import score
+
 
 def _image(encoding: str) -> bytes:
     buffer = io.BytesIO()
@@ -22,4 +24,4 @@ def _sound() -> bytes:
     return buffer.getvalue()
 
 
-SAMPLES = (_image("PNG"), _image("JPEG"), _image("WEBP"), _sound())
+SAMPLES = (_image("PNG"), _image("JPEG"), _image("WEBP"), _sound(), score())
