@@ -37,13 +37,12 @@ def webp(picture: Image.Image, history: Mapping[str, str]) -> bytes:
 
 
 def jpeg(picture: Image.Image, history: Mapping[str, str]) -> bytes:
-    """JPEG with full colour resolution."""
+    """JPEG with full colour resolution. Not optimised: Pillow's buffer for that is too small for noise."""
     return _encoded(
         picture,
         "JPEG",
         quality=JPEG_QUALITY,
         subsampling="4:4:4",
-        optimize=True,
         exif=_exif(history),
         xmp=XMP.encode(),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ BT709 = 1
 LIMITED = 1
 """FFmpeg's number for 16 to 235, the range that players expect of video."""
 
-GIF_RATE = 12.5
+GIF_RATE = Fraction(25, 2)
 """Most frames a second of a GIF preview."""
 
 QUICK_EFFORT = 1
@@ -102,10 +103,8 @@ def size(video: Video, form: VideoFormat) -> tuple[int, int]:
 
 def gif(video: Video, history: Mapping[str, str]) -> tuple[bytes, tuple[int, int], int]:
     """A small animated preview, its size, and how many frames it has."""
-    step = max(1, round(float(video.fps) / GIF_RATE))
-    pictures = [Image.fromarray(frame) for frame in video.frames[::step]]
-    for picture in pictures:
-        picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    step = ceil(Fraction(video.fps) / GIF_RATE)
+    pictures = [_small(frame) for frame in video.frames[::step]]
     starts = [*range(0, len(video.frames), step), len(video.frames)]
     ticks = [round(100 * start / float(video.fps)) for start in starts]  # hundredths of a second
     data = io.BytesIO()
@@ -118,7 +117,15 @@ def gif(video: Video, history: Mapping[str, str]) -> tuple[bytes, tuple[int, int
         loop=0,
         comment=metadata.line(history).encode(),
     )
-    return data.getvalue(), pictures[0].size, len(pictures)
+    with Image.open(data) as written:  # which shows equal frames as one, for longer
+        frames = getattr(written, "n_frames", 1)
+    return data.getvalue(), pictures[0].size, frames
+
+
+def _small(frame: NDArray[np.uint8]) -> Image.Image:
+    picture = Image.fromarray(frame)
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    return picture
 
 
 def write_frames(video: Video, path: Path, history: Mapping[str, str]) -> None:

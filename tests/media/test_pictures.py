@@ -58,6 +58,15 @@ def test_every_format_has_the_same_sample(tmp_path, form, name):
             assert image.tobytes() == made.value.tobytes()
 
 
+@pytest.mark.parametrize("form", ["png", "webp", "jpeg"])
+@pytest.mark.parametrize("size", [(300, 300), (1, 1), (2048, 64)])
+def test_noise_of_any_size_is_written(tmp_path, form, size):
+    file = media.write(picture(size), tmp_path, PROVENANCE, asked(form))[0]
+    with Image.open(file.path) as image:
+        image.load()
+        assert image.size == size == (file.width, file.height)
+
+
 def test_digests_are_of_the_file(tmp_path):
     for file in media.write(picture(), tmp_path, PROVENANCE, PNG):
         assert file.bytes == file.path.stat().st_size

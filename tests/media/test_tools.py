@@ -152,19 +152,35 @@ def test_a_score_is_parsed_and_says_how_it_was_made(written: Written) -> None:
     assert text.startswith(media.MARK)
 
 
-def test_a_gif_moves_as_fast_as_its_video(tmp_path) -> None:
-    files = media.write(Output(0, video(30, 24, (320, 160)), 7), tmp_path, {}, asked("mp4", extras=["gif"]))
-    gif = next(file for file in files if file.role == "preview")
+@pytest.mark.parametrize("fps", [8, 24, 30])
+def test_a_gif_moves_as_fast_as_its_video(tmp_path, fps) -> None:
+    made = Output(0, video(30, fps, (320, 160)), 7)
+    gif = next(
+        file
+        for file in media.write(made, tmp_path, {}, asked("mp4", extras=["gif"]))
+        if file.role == "preview"
+    )
 
     with Image.open(gif.path) as picture:
         assert picture.size == (256, 128) == (gif.width, gif.height)
+        assert picture.n_frames == gif.frames
         durations = []
         for number in range(picture.n_frames):
             picture.seek(number)
             durations.append(picture.info["duration"])
-    assert sum(durations) == pytest.approx(1000 * 30 / 24, abs=10)
-    assert min(durations) >= 80
-    assert float(tools.probe(gif.path)["format"]["duration"]) == pytest.approx(30 / 24, abs=0.02)
+    assert sum(durations) == pytest.approx(1000 * 30 / fps, abs=10)
+    assert min(durations[:-1]) >= 80  # the last one may stand for fewer frames
+    assert float(tools.probe(gif.path)["format"]["duration"]) == pytest.approx(30 / fps, abs=0.02)
+
+
+@pytest.mark.parametrize("frames", [1, 24])
+def test_a_gif_of_a_still_has_one_frame(tmp_path, frames) -> None:
+    made = video(frames)
+    made.frames[:] = 99
+    files = media.write(Output(0, made, 7), tmp_path, {}, asked("mp4", extras=["gif"]))
+    gif = next(file for file in files if file.role == "preview")
+    assert (gif.frames, gif.duration_seconds) == (1, round(frames / 24, 2))
+    assert tools.file_type(gif.path) == "image/gif"
 
 
 def test_frames_are_given_one_by_one(tmp_path) -> None:
