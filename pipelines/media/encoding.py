@@ -90,7 +90,7 @@ class SoundTrack:
 
 def _planes(piece: NDArray[np.float32], form: str) -> NDArray[Any]:
     """(samples, channels) as PyAV wants a sample format: clipped, one row a channel or one row for all."""
-    clipped = np.clip(np.nan_to_num(piece), -1.0, 1.0)
+    clipped = np.clip(piece, -1.0, 1.0)
     if form == "fltp":
         return np.ascontiguousarray(clipped.T)
     row = clipped.reshape(1, -1)

@@ -56,7 +56,7 @@ def write_sound(sound: Sound, path: Path, form: SoundFormat, history: Mapping[st
 def waveform(sound: Sound) -> bytes:
     """A WebP of how loud the sound is from its beginning to its end."""
     width, height = WAVEFORM_SIZE
-    loudest = np.abs(np.nan_to_num(sound.samples)).max(axis=1, initial=0.0)
+    loudest = np.abs(sound.samples).max(axis=1, initial=0.0)
     edges = np.linspace(0, len(loudest), width + 1).astype(int)
     columns = np.array(
         [loudest[start : max(end, start + 1)].max(initial=0.0) for start, end in pairwise(edges)]

@@ -70,7 +70,9 @@ class Writing:
     def video(self, video: Video) -> list[File]:
         """The video, a thumbnail of its middle frame, and the extras that are asked for."""
         form = self._format(videos.FORMATS)
-        heard = video.sound.samples if video.sound else None
+        if not len(video.frames):
+            raise EngineError("The model made a video without frames.")
+        heard = _checked(video.sound).samples if video.sound else None
         sample = _digest(video.frames, heard)
         path = self._path(form.suffix)
         rate = videos.write_video(video, path, form, self._history())
@@ -93,7 +95,7 @@ class Writing:
     def sound(self, sound: Sound) -> list[File]:
         """The sound, a picture of its loudness, and its score if it has one."""
         form = self._format(sounds.FORMATS)
-        sample = _digest(sound.samples)
+        sample = _digest(_checked(sound).samples)
         path = self._path(form.suffix)
         rate = sounds.write_sound(sound, path, form, self._history())
         whole = self._marked(
@@ -194,6 +196,15 @@ class Writing:
             facts=dict(output.facts),
             **facts,
         )
+
+
+def _checked(sound: Sound) -> Sound:
+    """The sound, if it can be heard."""
+    if not len(sound.samples):
+        raise EngineError("The model made a sound without samples.")
+    if not np.isfinite(sound.samples).all():
+        raise EngineError("The model's numbers overflowed; another dtype may help.")
+    return sound
 
 
 def _digest(*arrays: NDArray[np.generic] | None) -> str:

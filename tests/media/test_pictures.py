@@ -3,6 +3,7 @@
 import hashlib
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,6 +11,7 @@ from pipelines import media
 from pipelines.base import PREVIEW_BYTES, Output
 from pipelines.errors import EngineError
 from pipelines.kinds import parse_inputs
+from pipelines.outputs import Sound
 from tests.media.samples import PROVENANCE, asked, picture, sound, video
 
 PNG = asked("png")
@@ -132,6 +134,26 @@ def test_facts_are_told_of_the_output_only(tmp_path):
 def test_a_format_that_does_not_fit_is_an_error_of_the_family(tmp_path):
     with pytest.raises(EngineError, match="cannot be written as mp4"):
         media.write(picture(), tmp_path, {}, asked("mp4"))
+
+
+def broken(value: float, samples: int = 100) -> Sound:
+    return Sound(np.full((samples, 2), value, np.float32), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("made", "form", "problem"),
+    [
+        (broken(np.nan), "flac", "overflowed"),
+        (broken(np.inf), "mp3", "overflowed"),
+        (broken(0, samples=0), "ogg", "without samples"),
+        (video(3, heard=broken(np.nan)), "mp4", "overflowed"),
+        (video(0), "webm", "without frames"),
+    ],
+)
+def test_what_cannot_be_seen_or_heard_is_an_error_of_the_model(tmp_path, made, form, problem):
+    with pytest.raises(EngineError, match=problem):
+        media.write(Output(0, made, 1), tmp_path, {}, asked(form))
+    assert not list(tmp_path.iterdir())
 
 
 class Stamp:
