@@ -56,6 +56,11 @@ class Places:
         return self.weights / "pulled.toml"
 
     @property
+    def credential(self) -> Path:
+        """What manifests of provenance are signed with, when the operator has given nothing else."""
+        return self.home / "credential"
+
+    @property
     def lock(self) -> Path:
         return self.run / "lock"
 

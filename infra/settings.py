@@ -210,6 +210,31 @@ class Settings(BaseModel):
         " this often.",
     )
 
+    # Provenance
+    watermark: bool = Field(
+        True,
+        description="Whether pictures of at least 256 × 256 pixels get an invisible watermark.",
+    )
+    watermark_number: int = Field(
+        0,
+        ge=0,
+        le=2047,
+        description="Number that the watermark carries, to tell this deployment's pictures from others'.",
+    )
+    c2pa: bool = Field(
+        True,
+        description="Whether pictures, videos and sounds get a signed C2PA manifest, where their format can"
+        " hold one.",
+    )
+    c2pa_certificates: Path | None = Field(
+        None,
+        description="PEM file of the certificates that manifests are signed with, the signer's first, the"
+        " authority's last. Empty: a local credential is made in the home, which no verifier knows.",
+    )
+    c2pa_key: Path | None = Field(
+        None, description="PEM file of the key that belongs to `c2pa_certificates`."
+    )
+
     # Limits
     max_queued_per_owner: int = Field(1000, ge=1, description="Jobs that one owner may have waiting.")
     max_running_per_owner: int = Field(
@@ -263,7 +288,7 @@ class Settings(BaseModel):
     url: str = Field("http://127.0.0.1:8000", description="Where clients find the API.")
     api_key: str = Field("", repr=False, description="API key that clients send. Empty: none.")
 
-    @field_validator("home", "bootstrap_key_file")
+    @field_validator("home", "bootstrap_key_file", "c2pa_certificates", "c2pa_key")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
@@ -274,6 +299,12 @@ class Settings(BaseModel):
             raise ValueError(
                 "lease_seconds must be at least twice beat_seconds, or one late beat loses the job"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_have_a_key(self) -> Self:
+        if (self.c2pa_certificates is None) != (self.c2pa_key is None):
+            raise ValueError("c2pa_certificates and c2pa_key must be given together")
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from infra.errors import InfraError
 from infra.settings import Settings, load_settings
 from workers.devices import devices_for
 from workers.fleet import Fleet
+from workers.marks import marks_of
 from workers.worker import run_worker
 
 
@@ -21,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         logs.configure(settings, process="worker")
         metrics.configure(settings)
         arm(settings.crash_at)
+        marks_of(settings)  # a credential that cannot be used ends the worker here, with its reason
         devices = devices_for(settings.device)
         return run_worker(settings, devices[0]) if len(devices) == 1 else Fleet(settings, devices).run()
     except InfraError as error:

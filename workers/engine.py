@@ -24,6 +24,7 @@ from pipelines.safety import policy_of
 from pipelines.safety.guard import Guard
 from workers.engine_cache import PipelineCache
 from workers.engine_run import Runner
+from workers.marks import marks_of
 from workers.messages import Message, PipeClosed, Receiver, Sender
 
 PR_SET_PDEATHSIG = 1
@@ -44,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     inbox = Inbox(Receiver(options.read))
     inbox.start()
     guard = Guard(policy_of(settings), list(Catalog.load(settings.catalog_files).classifiers.values()))
-    runner = Runner(sender, inbox, PipelineCache(options.device, options.cache), guard)
+    cache = PipelineCache(options.device, options.cache)
+    runner = Runner(sender, inbox, cache, guard, marks_of(settings))
     try:
         _open(options.device)
         sender.send("ready", pid=os.getpid())

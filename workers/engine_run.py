@@ -23,6 +23,7 @@ from pipelines.errors import (
 from pipelines.kinds import parse_inputs
 from pipelines.models import Model
 from pipelines.outputs import File
+from pipelines.provenance import NO_MARKS, Marks
 from pipelines.safety import Policy, Verdict
 from pipelines.safety.guard import Guard, released
 from workers.engine_cache import PipelineCache
@@ -61,17 +62,23 @@ class Runner:
     """Carries out the parent's orders, one after the other, in the main thread."""
 
     def __init__(
-        self, sender: Sender, orders: Orders, cache: PipelineCache, guard: Guard | None = None
+        self,
+        sender: Sender,
+        orders: Orders,
+        cache: PipelineCache,
+        guard: Guard | None = None,
+        marks: Marks = NO_MARKS,
     ) -> None:
         self._sender = sender
         self._orders = orders
         self._cache = cache
         self._guard = guard
+        self._marks = marks
 
     def run(self, order: Message) -> None:
         """Run the order's requests and tell the parent how each ended; raises PipeClosed only."""
         model = Model.model_validate(order["model"])
-        run = Run(self._sender, self._orders, order, self._guard)
+        run = Run(self._sender, self._orders, order, self._guard, self._marks)
         try:
             self._run(model, run)
         except PipeClosed:
@@ -125,13 +132,21 @@ class Run:
     families.
     """
 
-    def __init__(self, sender: Sender, orders: Orders, order: Message, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        orders: Orders,
+        order: Message,
+        guard: Guard | None = None,
+        marks: Marks = NO_MARKS,
+    ) -> None:
         """Without a `guard`, only what no policy allows is kept back."""
         self.has_spoken = False
         """Whether some text has been given away: then the run cannot be begun again unseen."""
         self._sender = sender
         self._orders = orders
         self._guard = guard or Guard(Policy())
+        self._marks = marks
         self._model = order["model"]
         self._places: dict[str, Place] = {}
         self._open: dict[str, Request] = {}
@@ -220,7 +235,7 @@ class Run:
             except OutputBlocked as blocked:
                 self.failed(request, blocked)
                 return
-            files += media.write(free, place.folder, place.provenance, request.inputs)
+            files += media.write(free, place.folder, place.provenance, request.inputs, self._marks)
         del self._open[request.id]
         crash_point(CrashPoint.ENGINE_MADE)
         self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])
