@@ -50,13 +50,18 @@ def test_text_is_never_shown_as_a_page(client: httpx.Client, hand: Hand) -> None
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize(("name", "shown", "policy"), [
-    ("0.mp4", "inline", "default-src 'none'; media-src 'self'; frame-ancestors 'none'"),
-    ("0.flac", "inline", "default-src 'none'; media-src 'self'; frame-ancestors 'none'"),
-    ("0.png", "inline", "default-src 'none'; frame-ancestors 'none'; sandbox"),
-    ("0.frames.zip", "attachment", "default-src 'none'; frame-ancestors 'none'; sandbox"),
-])
-def test_what_a_browser_may_do_with_it(client: httpx.Client, hand: Hand, name: str, shown: str, policy: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "shown", "policy"),
+    [
+        ("0.mp4", "inline", "default-src 'none'; media-src 'self'; frame-ancestors 'none'"),
+        ("0.flac", "inline", "default-src 'none'; media-src 'self'; frame-ancestors 'none'"),
+        ("0.png", "inline", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+        ("0.frames.zip", "attachment", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    ],
+)
+def test_what_a_browser_may_do_with_it(
+    client: httpx.Client, hand: Hand, name: str, shown: str, policy: str
+) -> None:
     job = submitted(client)
     hand.finish({name: b"x"})
     answer = client.get(f"{job['urls']['self']}/artifacts/{name}")
