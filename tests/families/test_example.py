@@ -32,7 +32,7 @@ def pipeline_and_catalog(tmp_path, monkeypatch):
             for group, names in entry_points.items()
         )
     )
-    (tmp_path / "models.toml").write_text(block("toml", "[[model]]"))
+    (tmp_path / "models.toml").write_text(block("toml", 'family = "stripes"'))
     (tmp_path / "stripes").mkdir()
     (tmp_path / "stripes" / "shades.txt").write_text("4")
     monkeypatch.syspath_prepend(tmp_path)

@@ -6,10 +6,13 @@ import time
 
 import pytest
 
+from pipelines.base import load_pipeline
+from pipelines.catalog import Catalog
 from pipelines.errors import EngineError, ModelUnavailable, Stopped, TransientEngineError
 from pipelines.families.openai_compatible import OpenAICompatible
 from pipelines.seeds import output_seed
 from tests.families.test_causal_lm import Recorder, request, texts
+from tests.families.test_example import block
 from tests.openai_server import OpenAIServer, words
 
 TALK = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who are you?"}]
@@ -233,6 +236,15 @@ def test_one_that_fails_leaves_the_others(server, family):
     assert isinstance(made.errors["a"], EngineError)
     asked = next(body for _, body in server.requests if body["prompt"] == "Once")
     assert texts(made, "b") == ["".join(words("/v1/completions", asked))]
+
+
+def test_the_row_in_the_docs_is_one(tmp_path, monkeypatch):
+    (tmp_path / "models.toml").write_text(block("toml", "openai_compatible"))
+    monkeypatch.setenv("QWEN_KEY", "k")
+
+    model = Catalog.load([tmp_path / "models.toml"]).get("local/qwen")
+
+    assert load_pipeline(model, "cpu").model == "Qwen/Qwen3-4B"
 
 
 def test_it_needs_no_torch():
