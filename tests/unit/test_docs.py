@@ -16,6 +16,7 @@ from infra.jobs.events import EventType
 from infra.jobs.record import Artifact, Attempt, Job, JobError, Outcome, Priority, Status
 from pipelines.catalog import Catalog
 from pipelines.kinds import KINDS
+from pipelines.safety import CATEGORIES, Action
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -68,6 +69,11 @@ def test_every_problem_is_documented(slug: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_documented(kind: str) -> None:
     assert f"`{kind}`" in page("kinds.md")
+
+
+@pytest.mark.parametrize("word", [*CATEGORIES, *Action])
+def test_every_category_and_action_of_safety_is_documented(word: str) -> None:
+    assert f"`{word}`" in page("safety.md")
 
 
 @pytest.mark.parametrize("name", Catalog.load().models)
