@@ -122,10 +122,10 @@ def _fetch(repository: Repository, files: list[HubFile], folder: Path, progress:
 def _check(folder: Path, model: Model, place: Path, revision: str) -> Pulled:
     """Hold the folder to the same rules as one that is added by hand, and list its digests."""
     check_safe(folder)
-    memory = model.memory_bytes or inspect(folder)["memory_bytes"]
+    guess = inspect(folder)["memory_bytes"]  # also finds what is missing
     digests = {name: digest_file(folder / name) for name in files_of(folder)}
     (folder / LISTING).write_text("".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
-    return Pulled(place, revision, digest_lines(digests), memory)
+    return Pulled(place, revision, digest_lines(digests), model.memory_bytes or guess)
 
 
 def _put_in_place(folder: Path, place: Path) -> None:
