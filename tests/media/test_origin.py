@@ -27,10 +27,10 @@ def test_every_output_score_and_preview_says_how_it_was_made(written: dict[str, 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_same_output_gives_the_same_bytes_and_another_job_the_same_sample(
-    written: dict[str, dict[str, File]], tmp_path: Path, form: str
+    plain: dict[str, dict[str, File]], tmp_path: Path, form: str
 ) -> None:
     output, inputs = FORMS[form]
-    first = list(written[form].values())
+    first = list(plain[form].values())
     for name in "ab":
         (tmp_path / name).mkdir()
 

@@ -33,6 +33,21 @@ def test_file_agrees_with_every_media_type(written: Written) -> None:
             assert file.bytes == file.path.stat().st_size
 
 
+def test_ffprobe_reads_every_picture_video_and_sound_whole(written: Written) -> None:
+    for files in written.values():
+        for file in files.values():
+            if file.media_type in ("application/zip", "audio/midi"):
+                continue
+            probed = tools.probe(file.path)
+            for stream in probed["streams"]:
+                assert stream.get("nb_read_frames", "0") != "0", file.name
+            if file.width is not None:
+                shown = tools.stream(probed, "video")
+                assert (int(shown["width"]), int(shown["height"])) == (file.width, file.height), file.name
+            if file.duration_seconds is not None:
+                assert float(probed["format"]["duration"]) == pytest.approx(file.duration_seconds, abs=0.06)
+
+
 @pytest.mark.parametrize(
     ("form", "picture", "heard"),
     [("mp4", ("h264", "yuv420p"), "aac"), ("webm", ("vp9", "yuv420p"), "opus")],
