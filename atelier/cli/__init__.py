@@ -11,6 +11,7 @@ from atelier.cli.chat import chat
 from atelier.cli.common import Root, remember_url
 from atelier.cli.doctor import doctor
 from atelier.cli.submit import submit
+from atelier.cli.verify import verify
 
 app = typer.Typer(
     name="atelier",
@@ -53,7 +54,7 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         write.code,
         submit,
     ),
-    "Jobs": (jobs.jobs, jobs.show, jobs.watch, jobs.cancel, jobs.retry, jobs.get, jobs.delete),
+    "Jobs": (jobs.jobs, jobs.show, jobs.watch, jobs.cancel, jobs.retry, jobs.get, jobs.delete, verify),
     "Webhooks": (webhooks.deliveries, webhooks.redeliver),
     "Operating": (
         operator.queues,

@@ -115,4 +115,4 @@ class TestDocumentation:
 
     def test_no_setting_is_described_that_is_none(self) -> None:
         known = {variable(name) for name in Settings.model_fields}
-        assert set(re.findall(r"ATELIER_[A-Z0-9_]++", (DOCS / "settings.md").read_text())) <= known
+        assert set(re.findall(r"ATELIER_[A-Z0-9_]+", (DOCS / "settings.md").read_text())) <= known
