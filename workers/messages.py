@@ -33,7 +33,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 CHUNK = 1 << 16  # bytes; a pipe's usual capacity
 
 Message = dict[str, Any]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-SCHEMA = 2
-"""Number of the record's layout; 2 added `webhook`. Code of schema N reads and writes N and N−1."""
+SCHEMA = 3
+"""Number of the record's layout; 2 added `webhook`, 3 inputs and kinds that older workers refuse. Code of schema N reads and writes N and N−1."""
 
 
 class Status(StrEnum):

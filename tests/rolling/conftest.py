@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from infra.settings import Settings
 from tests.integration.api.support import ROOT, ApiServer
 from tests.integration.cluster import FAKE_CATALOG, READY_SECONDS, Cluster, WorkerProcess, running_cluster
 from tests.servers import StateServer, free_port, wait_for
 
-PACKED = Path(__file__).with_name("release-1.tar.xz")
+PACKED = Path(__file__).with_name("release-2.tar.xz")
 
 
 @dataclass
@@ -32,16 +33,15 @@ class Deployment:
         """An API of that code, once it serves."""
         folder = self.cluster.folder / f"api-{len(self.apis)}"
         folder.mkdir()
-        settings = self.cluster.settings.model_copy(update={"port": free_port()})
+        settings = self._settings_of(root).model_copy(update={"port": free_port()})
         self.apis.append(ApiServer(settings, folder, root=root))
         return self.apis[-1].start()
 
     def start_worker(self, root: Path) -> WorkerProcess:
         """A worker of that code, once it has claimed for the first time."""
         workers = self.cluster.workers
-        worker = WorkerProcess(
-            self.cluster.settings, self.cluster.folder / f"worker-{len(workers)}.log", root=root
-        )
+        log = self.cluster.folder / f"worker-{len(workers)}.log"
+        worker = WorkerProcess(self._settings_of(root), log, root=root)
         workers.append(worker)
         wait_for(
             lambda: self.cluster.info(worker) is not None,
@@ -50,14 +50,19 @@ class Deployment:
         )
         return worker
 
+    def _settings_of(self, root: Path) -> Settings:
+        """With the catalog of that release, which knows no kinds of a later one."""
+        catalog = root / FAKE_CATALOG.relative_to(ROOT)
+        return self.cluster.settings.model_copy(update={"catalog": str(catalog)})
+
 
 @pytest.fixture
 def deployment(tmp_path: Path, redis7: StateServer, broker: StateServer) -> Iterator[Deployment]:
     """On the oldest server that both releases know; nothing runs yet."""
     with tarfile.open(PACKED) as archive:
-        # Pythons before 3.11.4 do not take it as an argument, and unpack the project's own archive without it.
+        # Pythons before 3.11.4 do not take it as an argument, and unpack our own archive without it.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
-        archive.extractall(tmp_path)
+        archive.extractall(tmp_path)  # noqa: S202 - it is our own
     with running_cluster(
         tmp_path,
         redis7,
@@ -67,7 +72,7 @@ def deployment(tmp_path: Path, redis7: StateServer, broker: StateServer) -> Iter
         beat_seconds=0.25,
         webhook_allow="127.0.0.1",
     ) as cluster:
-        deployment = Deployment(cluster, tmp_path / "release-1")
+        deployment = Deployment(cluster, tmp_path / "release-2")
         yield deployment
         for api in deployment.apis:
             api.stop()

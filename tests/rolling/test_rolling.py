@@ -6,8 +6,6 @@ from typing import Any
 import httpx
 
 from infra.connections import connect
-from infra.jobs.answers import Limits
-from infra.jobs.operator import Operator, What
 from infra.jobs.record import SCHEMA, Job, Outcome, Status
 from infra.jobs.scripts import PREFIX
 from tests.chaos.matrix import Seen, fault
@@ -63,32 +61,38 @@ def check_readable(clients: tuple[httpx.Client, ...], jobs: list[Job]) -> None:
     "every job succeeds once, wherever it was submitted and run; nothing is counted against it",
 )
 def test_two_releases_work_side_by_side(deployment: Deployment, seen: Seen) -> None:
-    # Given the release before, at work; the API is renewed first
+    # Given both APIs, and an old worker
     old_api = deployment.start_api(deployment.old)
     old_worker = deployment.start_worker(deployment.old)
     new_api = deployment.start_api(deployment.new)
     with old_api.client() as old, new_api.client() as new:
-        # When an old worker does jobs of both APIs
-        by_both = [job for client in (old, new) for job in one_of_each(client)]
-        for job in ended(deployment, by_both):
+        # When it works, it does the jobs of the old API, and leaves those of the new one alone
+        of_new, of_old = one_of_each(new), one_of_each(old)
+        for job in ended(deployment, of_old):
             check_result(new, job)
             check_result(old, job)
-        assert {deployment.cluster.job(job["id"]).schema for job in by_both} == {1, SCHEMA}
+        waiting = [deployment.cluster.job(job["id"]) for job in of_new]
+        assert {(job.status, job.attempts) for job in waiting} == {(Status.QUEUED, ())}
+        assert {deployment.cluster.job(job["id"]).schema for job in of_old + of_new} == {2, SCHEMA}
 
-        # and a new one comes, both APIs show everything, and the old one is drained in the midst of a job
+        # and a new one comes while it works on, it does the others, and both APIs show everything
+        interrupted = deployment.cluster.job(submitted(old, text_to_image("steps=600 sleep=0.1"))["id"])
+        deployment.cluster.wait_for_step(interrupted)
         deployment.start_worker(deployment.new)
-        check_readable((old, new), [deployment.cluster.job(job["id"]) for job in by_both])
-        long = [submitted(client, text_to_image("steps=50 sleep=0.1")) for client in (old, new)]
-        running = [
-            deployment.cluster.wait_until(deployment.cluster.job(job["id"]), lambda found: found.progress)
-            for job in long
-        ]
-        info = deployment.cluster.info(old_worker)
-        assert info is not None
-        (interrupted,) = (job for job in running if job.attempts[-1].worker == info.card.id)
+        for job in ended(deployment, of_new):
+            check_result(new, job)
+            check_result(old, job)
+        check_readable((old, new), [deployment.cluster.job(job["id"]) for job in of_old + of_new])
+
+        # and the old one is drained in the midst of its job, while more jobs come
+        short = deployment.cluster.job(submitted(old, text_to_image("steps=10 sleep=0.1"))["id"])
         old_worker.terminate()
         more = [job for client in (new, old) for job in one_of_each(client)]
         assert old_worker.wait() == 0
+        given_back = deployment.cluster.wait_until(
+            interrupted, lambda job: outcomes(job)[0] is not None, what="the end of the old attempt"
+        )
+        assert outcomes(given_back)[0] is Outcome.RELEASED
 
         # Then both APIs know a request by its key, whichever had it first
         for first, second in ((old, new), (new, old)):
@@ -100,19 +104,19 @@ def test_two_releases_work_side_by_side(deployment: Deployment, seen: Seen) -> N
             assert again.headers["Idempotency-Replayed"] == "true"
             more.append(one)
 
-        # and nothing is lost, nothing done twice, and no attempt counted against a job
-        for job in ended(deployment, more):
+        # and the old API stops the long job, which the new worker has, and nothing else is lost or done twice
+        deployment.cluster.wait_until(interrupted, lambda job: len(job.attempts) == 2, 60, "another attempt")
+        assert old.post(f"/v1/jobs/{interrupted.id}/cancel").status_code == 200
+        cancelled = deployment.cluster.wait_for_end(interrupted)
+        assert outcomes(cancelled) == [Outcome.RELEASED, Outcome.CANCELLED]
+        assert (cancelled.fails, cancelled.crashes, cancelled.losses) == (0, 0, 0)
+        for job in ended(deployment, [*more, {"id": short.id}]):
             check_result(new, job)
-        for job in ended(deployment, long):
-            check_result(new, job)
-        moved = deployment.cluster.job(interrupted.id)
-        assert outcomes(moved) == [Outcome.RELEASED, Outcome.SUCCEEDED]
-        assert moved.attempts[-1].worker != info.card.id
 
         # and the old API ends, and all goes on
         assert old_api.terminate() == 0
         check_result(new, ended(deployment, [submitted(new, text_to_image("steps=1"))])[0])
-    count = len(by_both + long + more) + 1
+    count = len(of_old + of_new + more) + 2
     seen(f"{count} jobs succeeded, each once; the one that moved was given back uncounted")
 
 
@@ -143,11 +147,11 @@ def test_a_job_of_newer_code_waits_for_newer_workers(deployment: Deployment, see
 def test_webhooks_of_jobs_that_an_old_worker_has_done_are_told(
     deployment: Deployment, receiver: Receiver
 ) -> None:
-    """Code of release 1 knows no webhooks: our tick finds what it left untold."""
-    # Given the new API beside an old worker, and an old API whose tick tells nobody
-    deployment.start_api(deployment.old)
-    deployment.start_worker(deployment.old)
-    with deployment.start_api(deployment.new).client() as client:
+    """Both APIs tell: each job once."""
+    # Given both APIs beside an old worker
+    deployment.start_api(deployment.new)
+    with deployment.start_api(deployment.old).client() as client:
+        deployment.start_worker(deployment.old)
         client.post("/v1/webhook-secret/rotate", json={})
         # When jobs with a webhook succeed, fail and are cancelled there
         prompts = ("steps=1", "fail=fatal", "steps=1", "sleep=0.2 steps=100")
@@ -165,30 +169,3 @@ def test_webhooks_of_jobs_that_an_old_worker_has_done_are_told(
     assert sorted(told) == sorted((job.id, f"job.{job.status.value}") for job in [*found, also])
     assert len({message_id for message_id, _ in receiver.told}) == len(told)
     assert [job.status.value for job in found] == ["succeeded", "failed", "succeeded", "cancelled"]
-
-
-def test_what_operators_do_holds_once_the_old_workers_are_gone(deployment: Deployment) -> None:
-    """Code of release 1 knows no pauses and no front: it does no harm to them."""
-    # Given an old worker and the new API, a paused queue, and a raised job
-    old_worker = deployment.start_worker(deployment.old)
-    operator = Operator(
-        connect(deployment.cluster.settings.state_address), limits=Limits(), ring=deployment.cluster.ring
-    )
-    busy = deployment.cluster.submit("steps=30 sleep=0.1")
-    deployment.cluster.wait_for_status(busy, Status.RUNNING)
-    waiting = [deployment.cluster.submit("steps=1") for _ in range(3)]
-    operator.front(waiting[-1].id)
-    operator.pause(What.QUEUE, "image", "admin")
-    # When the old one, which does not heed that, takes one of them, ends, and a new one comes
-    for job in [busy, waiting[0]]:
-        deployment.cluster.wait_for_end(job, seconds=60)
-    old_worker.terminate()
-    assert old_worker.wait() == 0
-    deployment.start_worker(deployment.new)
-    late = deployment.cluster.submit("steps=1")
-    # Then the pause holds, and all is done when it is taken back
-    assert deployment.cluster.job(late.id).status is Status.QUEUED
-    operator.resume(What.QUEUE, "image")
-    for job in [*waiting, late]:
-        found = deployment.cluster.wait_for_end(job, seconds=60)
-        assert (found.status, outcomes(found).count(Outcome.SUCCEEDED)) == (Status.SUCCEEDED, 1)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.unit.workers.conftest import Run
 from workers.engine_client import Engine, EngineDeaf, EngineDied, EngineHung
-from workers.messages import Message
+from workers.messages import SCHEMA, Message
 
 
 def names(messages: list[Message]) -> list[str]:
@@ -198,6 +198,6 @@ def test_an_engine_of_another_release_is_refused_before_it_has_work(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files under a running worker were replaced; the work loop breaks on it, and the worker ends."""
-    monkeypatch.setattr("workers.messages.SCHEMA", 2)
+    monkeypatch.setattr("workers.messages.SCHEMA", SCHEMA + 1)
     with pytest.raises(ValueError, match="worker and engine differ"):
         engine.ensure()

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from workers.messages import PipeClosed, Receiver, Sender
+from workers.messages import SCHEMA, PipeClosed, Receiver, Sender
 
 
 @pytest.fixture
@@ -23,8 +23,14 @@ def test_messages_arrive_in_order(pipe: tuple[Sender, Receiver]) -> None:
     sender, receiver = pipe
     sender.send("started")
     sender.send("delta", request="r", index=0, text="line\nbreak")
-    assert receiver.receive(1) == {"v": 1, "is": "started"}
-    assert receiver.receive(1) == {"v": 1, "is": "delta", "request": "r", "index": 0, "text": "line\nbreak"}
+    assert receiver.receive(1) == {"v": SCHEMA, "is": "started"}
+    assert receiver.receive(1) == {
+        "v": SCHEMA,
+        "is": "delta",
+        "request": "r",
+        "index": 0,
+        "text": "line\nbreak",
+    }
 
 
 def test_nothing_within_the_time_is_none(pipe: tuple[Sender, Receiver]) -> None:
@@ -60,9 +66,9 @@ def test_the_writer_learns_that_the_reader_is_gone(pipe: tuple[Sender, Receiver]
 
 def test_another_schema_is_refused() -> None:
     reading, writing = os.pipe()
-    os.write(writing, json.dumps({"v": 2, "is": "started"}).encode() + b"\n")
+    os.write(writing, json.dumps({"v": SCHEMA + 1, "is": "started"}).encode() + b"\n")
     receiver = Receiver(reading)
-    with pytest.raises(ValueError, match="schema 2"):
+    with pytest.raises(ValueError, match=f"schema {SCHEMA + 1}"):
         receiver.receive(1)
     receiver.close()
     os.close(writing)
