@@ -1,7 +1,7 @@
 """How often the watermark is found after edits, and how often where none is."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +38,15 @@ def look(index: int, seed: int) -> Trial:
     return Trial(sort, UNMARKED, mark.score, "lost" if mark.number is None else "wrong", np.inf)
 
 
-def mark_and_look(index: int, seed: int) -> list[Trial]:
-    """Mark a picture, and look for the mark after each edit."""
+def mark_and_look(index: int, seed: int, edits: Sequence[str] = ()) -> list[Trial]:
+    """Mark a picture, and look for the mark after each of these edits; all, if none are named."""
     sort, plain = picture(index, seed)
     number = int(np.random.default_rng((seed, index, 1)).integers(NUMBERS))
     marked = embed(plain, number)
     hidden = psnr(plain, marked)
     trials = []
-    for edit, change in EDITS.items():
-        mark = likeliest(change(marked, index))
+    for edit in edits or EDITS:
+        mark = likeliest(EDITS[edit](marked, index))
         told = "lost" if mark.number is None else "right" if mark.number == number else "wrong"
         trials.append(Trial(sort, edit, mark.score, told, hidden))
     return trials

@@ -15,8 +15,8 @@ HEAD = """\
 
 Written by `make watermark` (`python -m tests.watermark --seed {seed}`). The pictures are drawn by
 `tests/watermark/pictures.py`: {sorts}; from 256 × 256 to 1,024 × 1,024.
-Small type, hatching and tiles at 256 pixels are there because they are hard, not because they are common. A mark
-is found when its score is at least {threshold:g}. What a mark is: [provenance.md](provenance.md).
+Small type, hatching and tiles at 256 pixels are there because they are hard, not because they are common.
+A mark is found when its score is at least {threshold:g}. What a mark is: [provenance.md](provenance.md).
 """
 
 
@@ -68,6 +68,8 @@ def _false_alarms(unmarked: Sequence[Trial]) -> list[str]:
     rows = ["| Sort | Pictures | Median score | Highest score | False alarms |", "|---|---|---|---|---|"]
     for sort in SORTS:
         own = np.array([each.score for each in unmarked if each.sort == sort])
+        if not len(own):
+            continue
         false = int((own >= THRESHOLD).sum())
         rows.append(f"| {sort} | {len(own)} | {np.median(own):.1f} | {own.max():.1f} | {false} |")
     false = int((scores >= THRESHOLD).sum())
