@@ -6,6 +6,7 @@ server batches by itself. A stop closes the stream, at which servers end their w
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -23,6 +24,9 @@ from pipelines.seeds import output_seed
 
 LOOK_SECONDS = 0.05
 """How often it is asked whether a request is stopped, or another has come."""
+
+SIGN_SECONDS = 5.0
+"""How often a request that waits for the server gives a sign of life: a worker ends an engine without one."""
 
 CONNECT_SECONDS = 10.0
 
@@ -75,20 +79,20 @@ class OpenAICompatible:
         asyncio.run(self._serve(iter(requests), emit))
 
     async def _serve(self, requests: Iterator[Request | None], emit: Emit) -> None:
-        running: dict[asyncio.Task[None], Request] = {}
+        running: dict[asyncio.Task[None], Answer] = {}
         coming = True
         async with httpx.AsyncClient(**self.client) as client:
             while coming or running:
                 request = next(requests, END) if coming else None
                 if isinstance(request, Request):
                     answer = Answer(self, client, request, emit)
-                    running[asyncio.create_task(answer.make())] = request
+                    running[asyncio.create_task(answer.make())] = answer
                 else:
                     coming = coming and request is not END
                     await _look(running, emit)
 
 
-async def _look(running: dict[asyncio.Task[None], Request], emit: Emit) -> None:
+async def _look(running: "dict[asyncio.Task[None], Answer]", emit: Emit) -> None:
     """Let the running requests go on for a moment, and end those that are stopped."""
     if not running:
         await asyncio.sleep(LOOK_SECONDS)
@@ -97,9 +101,10 @@ async def _look(running: dict[asyncio.Task[None], Request], emit: Emit) -> None:
     for task in done:
         del running[task]
         task.result()  # raises what nobody expected
-    for task, request in running.items():
-        if not task.cancelling() and emit.stopped(request):
+    for task, answer in running.items():
+        if not task.cancelling() and emit.stopped(answer.request):
             task.cancel()
+        answer.tell_alive()
 
 
 class Answer:
@@ -108,27 +113,29 @@ class Answer:
     def __init__(
         self, family: OpenAICompatible, client: httpx.AsyncClient, request: Request, emit: Emit
     ) -> None:
-        self._family, self._client, self._request, self._emit = family, client, request, emit
+        self._family, self._client, self.request, self._emit = family, client, request, emit
         self._heard = 0
+        """Pieces of text, which are about tokens."""
+        self._told_at = time.monotonic()
 
     async def make(self) -> None:
         """Have all outputs made at the same time, and tell how that ended."""
         error: PipelineError = Stopped()
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._output(index)) for index in range(self._request.inputs.n)]
+                tasks = [group.create_task(self._output(index)) for index in range(self.request.inputs.n)]
         except* PipelineError as raised:
             error = _first(raised)
         except* asyncio.CancelledError:
             pass  # it was stopped
         else:
-            self._emit.done(self._request, [task.result() for task in tasks])
+            self._emit.done(self.request, [task.result() for task in tasks])
             return
-        self._emit.failed(self._request, error)
+        self._emit.failed(self.request, error)
 
     async def _output(self, index: int) -> Output:
-        path, body = question(self._request, index)
-        line = Line(self._request)
+        path, body = question(self.request, index)
+        line = Line(self.request)
         with errors_translated():
             asked = self._client.stream(
                 "POST", path, json={**body, "model": self._family.model, **self._family.body}
@@ -136,25 +143,30 @@ class Answer:
             async with asked as response, aclosing(pieces(response)) as heard:
                 async for piece in heard:
                     self._give(index, line.take(piece))
-                    self._tell(piece)
+                    if piece.text:
+                        self._heard += 1
+                        self._tell()
                     if line.ended:
                         break
         if not line.finish:
             raise TransientEngineError("The model's server broke off before the end of the text.")
         self._give(index, line.rest())
-        seed = output_seed(self._request.inputs.seed, index)
+        seed = output_seed(self.request.inputs.seed, index)
         return Output(index, line.text, seed, bucket=0, facts=line.facts())
 
     def _give(self, index: int, text: str) -> None:
         if text:
-            self._emit.delta(self._request, index, text)
+            self._emit.delta(self.request, index, text)
 
-    def _tell(self, piece: Piece) -> None:
-        """Tell progress: a piece is about a token."""
-        if piece.text:
-            total = self._request.inputs.n * self._request.inputs.max_tokens
-            self._heard = min(self._heard + 1, total)
-            self._emit.progress(self._request, self._heard, total)
+    def tell_alive(self) -> None:
+        """Give a sign of life while the server says nothing: how long it may is for `timeout_seconds`."""
+        if time.monotonic() - self._told_at > SIGN_SECONDS:
+            self._tell()
+
+    def _tell(self) -> None:
+        total = self.request.inputs.n * self.request.inputs.max_tokens
+        self._told_at = time.monotonic()
+        self._emit.progress(self.request, min(self._heard, total), total)
 
 
 class Line:

@@ -9,6 +9,7 @@ import pytest
 from pipelines.base import load_pipeline
 from pipelines.catalog import Catalog
 from pipelines.errors import EngineError, ModelUnavailable, Stopped, TransientEngineError
+from pipelines.families import openai_compatible
 from pipelines.families.openai_compatible import OpenAICompatible
 from pipelines.seeds import output_seed
 from tests.families.test_causal_lm import Recorder, request, texts
@@ -150,6 +151,16 @@ def test_a_stop_ends_a_wait_for_a_silent_server(server, family):
 
     assert isinstance(made.errors["a"], Stopped)
     assert time.monotonic() - began < 3
+
+
+def test_a_request_that_waits_gives_signs_of_life(server, family, monkeypatch):
+    monkeypatch.setattr(openai_compatible, "SIGN_SECONDS", 0.1)
+    server.pace = 0.5
+
+    made = serve(family, request(max_tokens=1))
+
+    assert (0, 1) in made.steps
+    assert made.steps[-1] == (1, 1)
 
 
 def test_the_key_comes_from_the_environment_and_further_fields_from_the_row(server, monkeypatch):
