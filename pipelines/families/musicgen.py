@@ -36,12 +36,15 @@ class MusicGen:
         self.tokenizer = tokenizer
         self.codebooks: int = model.decoder.config.num_codebooks
         self.channels: int = model.decoder.config.audio_channels
+        self.delay = self.codebooks // self.channels - 1
+        """Tokens after the first codebook's that the last one's come; the two sides of a stereo sound go
+        together."""
         codec = model.audio_encoder.config
         self.rate: int = codec.sampling_rate
         self.frame_rate: int = codec.frame_rate
         self.hop = self.rate // self.frame_rate
         """Samples in one frame of tokens."""
-        self.most_seconds = (model.decoder.config.max_position_embeddings - self.codebooks) / self.frame_rate
+        self.most_seconds = (model.decoder.config.max_position_embeddings - self.delay - 1) / self.frame_rate
         own = model.generation_config
         self.guidance = own.guidance_scale or 1.0
         self.temperature = own.temperature or 1.0
@@ -144,7 +147,7 @@ class _Run:
         """What the rows make, together."""
         family, inputs = self.family, bucket.inputs
         frames = family.new_frames(inputs)
-        tokens = frames + family.codebooks - 1  # each codebook begins a step after the one before
+        tokens = frames + family.delay
         total = self.tokens_done + tokens * buckets_left
 
         def tell() -> None:

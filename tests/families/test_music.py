@@ -30,6 +30,7 @@ pytestmark = [
 
 SAVE = {
     "musicgen": save_musicgen,
+    "musicgen_stereo": lambda folder: save_musicgen(folder, channels=2),
     "stable_audio": save_stable_audio,
     "audioldm2": save_audioldm2,
     "ace_step": save_ace_step,
@@ -172,6 +173,19 @@ def test_musicgen_goes_on_from_a_recording_as_its_codec_plays_it(band: Band) -> 
     one, other = (piece.value.samples for piece in pieces)
     assert np.abs(one[:same] - other[:same]).max() < 1e-6
     assert np.abs(one[head:] - other[head:]).max() > 0
+
+
+def test_musicgen_in_stereo(band: Band) -> None:
+    request = band.request("continue-music")
+    begun = read_sound(request.files["audio"], 8_000, 2)
+
+    alone = band.play("musicgen_stereo", request)[0]
+    beside = band.play("musicgen_stereo", band.request("continue-music", seed=8), request)[1]
+
+    assert alone.value.samples.shape[1] == 2
+    assert 0 <= len(alone.value.samples) - 8_000 - len(begun) < 160
+    assert np.ptp(alone.value.samples, axis=1).max() > 0
+    assert difference(alone, beside) < 1e-5
 
 
 def test_what_is_continued_counts_towards_what_a_model_holds(band: Band) -> None:

@@ -20,7 +20,7 @@ RATE = 8_000
 WORDS = 1024  # of a codebook; fewer would let the codec use more codebooks than the decoder has
 
 
-def save_musicgen(folder: Path) -> Path:
+def save_musicgen(folder: Path, *, channels: int = 1) -> Path:
     """A MusicgenForConditionalGeneration of random weights that can hold four seconds."""
     torch.manual_seed(0)
     tokenizer = t5_tokenizer()
@@ -53,10 +53,10 @@ def save_musicgen(folder: Path) -> Path:
         num_attention_heads=4,
         ffn_dim=48,
         hidden_size=32,
-        num_codebooks=2,
+        num_codebooks=2 * channels,
         pad_token_id=WORDS,
         bos_token_id=WORDS,
-        audio_channels=1,
+        audio_channels=channels,
     )
     config = MusicgenConfig(
         text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict()
