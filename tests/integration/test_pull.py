@@ -1,4 +1,4 @@
-"""`atelier models pull` from a stand-in hub: whole, interrupted, corrupt, on a full disk; and what it refuses."""
+"""`atelier models pull` from a stand-in hub: whole, cut off, corrupt, on a full disk; and what it refuses."""
 
 import json
 import os
@@ -83,7 +83,11 @@ class Home:
         """Write the row of the operator."""
         (self.folder / "models.toml").write_text(ROW.format(licence_class=licence_class) + more)
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def models(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """`atelier models`, started."""
+        return self.start(sys.executable, "-m", "atelier", "models", *arguments, **options)
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("HF_", "ATELIER_"))},
             "ATELIER_HOME": str(self.folder),
@@ -91,7 +95,7 @@ class Home:
             "HF_HOME": str(self.folder / "hf"),
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "atelier", "models", *arguments],
+            command,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -100,8 +104,10 @@ class Home:
         )
 
     def run(self, *arguments: str, **options: Any) -> tuple[int, str]:
-        """Exit code, and all that it printed."""
-        process = self.start(*arguments, **options)
+        """Its exit code, and all that it printed."""
+        return self.finish(self.models(*arguments, **options))
+
+    def finish(self, process: subprocess.Popen[str]) -> tuple[int, str]:
         out, err = process.communicate(timeout=120)
         return process.returncode, out + err
 
@@ -159,7 +165,7 @@ def test_killed_half_way_it_is_not_offered_and_goes_on_where_it_was(home: Home, 
     # Given a pull that is killed when half of the largest file has come
     hub.repositories["maker/fox"] = LONG
     hub.hold[BIG] = 21_000_000
-    process = home.start("pull", "me/fox")
+    process = home.models("pull", "me/fox")
     wait_for(lambda: home.part().is_file() and home.part().stat().st_size > 0)
     home.kill(process)
     there = home.part().stat().st_size
@@ -256,7 +262,7 @@ def test_too_little_room_is_told_before_anything_large_is_fetched(home: Home, hu
 
 def test_a_second_pull_of_the_same_model_is_refused_while_the_first_runs(home: Home, hub: Hub) -> None:
     hub.hold[BIG] = 1
-    first = home.start("pull", "me/fox")
+    first = home.models("pull", "me/fox")
     wait_for(home.part().is_file)
 
     code, said = home.run("pull", "me/fox")
@@ -280,39 +286,57 @@ def test_a_licence_that_is_not_for_commercial_use_must_be_accepted_first(home: H
     assert home.catalog().get("me/fox").licence_accepted
 
 
-@pytest.mark.parametrize(
-    ("files", "complaint"),
-    [
-        (
-            {BIG: None, "unet/diffusion_pytorch_model.bin": b"x"},
-            "only diffusion_pytorch_model.bin, which may run",
-        ),
-        ({BIG: None, "unet/diffusion_pytorch_model.fp16.safetensors": b"x"}, "under other names only"),
-        ({BIG: None}, "has no .safetensors file"),
-        ({BIG: b"PK\3\4 and more of a ZIP"}, "ZIP archive, as torch saves pickles"),
-        ({BIG: safetensors(50)[:-1]}, "not whole"),
-        ({"unet/../../../evil.json": b"{}"}, "leads out of the folder"),
-        ({"unet/config.json": b'{"auto_map": {"AutoModel": "evil.Model"}}'}, "needs its own code"),
-        ({"model_index.json": json.dumps({**INDEX, "_class_name": ["pipeline", "Mine"]}).encode()}, "known:"),
-        ({"model_index.json": json.dumps({**INDEX, "unet": ["evil", "UNet"]}).encode()}, "of diffusers"),
-        ({"model_index.json": json.dumps({**INDEX, "_class_name": "FluxPipeline"}).encode()}, "family flux"),
-        ({"model_index.json": None}, "neither model_index.json"),
-        ({"vae/config.json": None}, "vae/config.json is missing"),
-    ],
-)
-def test_what_is_not_safe_or_not_whole_is_refused_with_the_reason(
-    home: Home, hub: Hub, files: dict[str, bytes | None], complaint: str
-) -> None:
-    changed = {**FILES, **files}
-    hub.repositories["maker/fox"] = {
-        name: content for name, content in changed.items() if content is not None
-    }
+UNFIT: list[tuple[dict[str, bytes | None], str]] = [
+    (
+        {BIG: None, "unet/diffusion_pytorch_model.bin": b"x"},
+        "only diffusion_pytorch_model.bin, which may run",
+    ),
+    ({BIG: None, "unet/diffusion_pytorch_model.fp16.safetensors": b"x"}, "under other names only"),
+    ({BIG: None}, "has no .safetensors file"),
+    ({BIG: b"PK\3\4 and more of a ZIP"}, "ZIP archive, as torch saves pickles"),
+    ({BIG: safetensors(50)[:-1]}, "not whole"),
+    ({"unet/../../../evil.json": b"{}"}, "leads out of the folder"),
+    ({"unet/config.json": b'{"auto_map": {"AutoModel": "evil.Model"}}'}, "needs its own code"),
+    ({"model_index.json": json.dumps({**INDEX, "_class_name": ["pipeline", "Mine"]}).encode()}, "known:"),
+    ({"model_index.json": json.dumps({**INDEX, "unet": ["evil", "UNet"]}).encode()}, "of diffusers"),
+    ({"model_index.json": json.dumps({**INDEX, "_class_name": "FluxPipeline"}).encode()}, "family flux"),
+    ({"model_index.json": None}, "neither model_index.json"),
+    ({"vae/config.json": None}, "vae/config.json is missing"),
+]
+"""What is changed in the repository (None: taken out), and what is said of it."""
 
-    code, said = home.run("pull", "me/fox")
+PULL_EACH = """
+import sys
+from atelier.models import HomeModels
+from infra.settings import load_settings
+from pipelines.errors import FolderRefused
 
-    assert code == 2, said
-    assert complaint in said
-    assert "me/fox" in home.catalog().not_offered
+for name in sys.argv[1:]:
+    try:
+        HomeModels(load_settings()).pull(name, lambda *told: None)
+    except FolderRefused as refusal:
+        print(refusal)
+"""
+
+
+def test_what_is_not_safe_or_not_whole_is_refused_with_the_reason(home: Home, hub: Hub) -> None:
+    names = [f"me/unfit-{number}" for number in range(len(UNFIT))]
+    rows = ROW.format(licence_class="open")
+    home.say(
+        more="".join(rows.replace("me/fox", name).replace("maker/fox", f"maker/{name[3:]}") for name in names)
+    )
+    for name, (changes, _) in zip(names, UNFIT, strict=True):
+        changed = {**FILES, **changes}
+        hub.repositories[f"maker/{name[3:]}"] = {
+            file: content for file, content in changed.items() if content is not None
+        }
+
+    code, said = home.finish(home.start(sys.executable, "-c", PULL_EACH, *names))
+
+    assert code == 0, said
+    for line, (_, complaint) in zip(said.splitlines(), UNFIT, strict=True):
+        assert complaint in line
+    assert set(names) <= home.catalog().not_offered.keys()
     assert not (home.folder.parent / "evil.json").exists()
 
 
