@@ -76,7 +76,7 @@ def wan(folder: Path) -> Row:
 
 def _kinds_of_wan(index: Row) -> list[str]:
     if index.get("expand_timesteps"):
-        return ["text-to-video", "image-to-video", "video-to-video"]
+        return ["text-to-video", "image-to-video"]
     if index["_class_name"] == "WanImageToVideoPipeline":
         return ["image-to-video"]
     in_halves = (index.get("transformer_2") or [None])[0] is not None

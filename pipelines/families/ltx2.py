@@ -17,7 +17,10 @@ from pipelines.families._videos import VideoFamily
 from pipelines.families.ltx import LTX
 from pipelines.outputs import Sound, Video
 
-NO_GUIDANCE = {"audio_guidance_scale": 1.0, "stg_scale": 0.0, "modality_scale": 1.0}
+NO_GUIDANCE = {
+    **{"audio_guidance_scale": 1.0, "modality_scale": 1.0, "audio_modality_scale": 1.0},
+    **{"stg_scale": 0.0, "audio_stg_scale": 0.0},
+}
 """What goes with a `guidance` of 1 or less, so that it switches off all that the model knows."""
 
 

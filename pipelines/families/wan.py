@@ -40,10 +40,11 @@ class Wan(VideoFamily):
         return {"vae": torch.float32, "image_encoder": torch.float32, "default": dtype}
 
     def pipeline(self, kind: str) -> Any:
-        if kind == "video-to-video" and getattr(self.pipe, "transformer_2", None) is not None:
-            raise ModelUnavailable(
-                "these weights are in two halves, of which video-to-video would run only one"
-            )
+        if kind == "video-to-video":
+            if getattr(self.pipe, "transformer_2", None) is not None:
+                raise ModelUnavailable("these weights are in two halves, of which it would run only one")
+            if self.pipe.config.get("expand_timesteps"):
+                raise ModelUnavailable("these weights have latents of a size that it does not know")
         return super().pipeline(kind)
 
     def problems(self, request: Request) -> list[Problem]:

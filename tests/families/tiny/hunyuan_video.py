@@ -54,10 +54,11 @@ def save_hunyuan_video(folder: Path) -> Path:
 
 def _template_tokenizer() -> LlamaTokenizer:
     """The pipeline puts words round each prompt and cuts off the first 95 tokens: what it puts before it must
-    be so many. Two more come of one that is read as another piece and some letters."""
+    be so many. (Two more come of a piece that is read as a like one and some letters.)"""
     before, _, after = DEFAULT_PROMPT_TEMPLATE["template"].partition("{}")
     pieces = DEFAULT_PROMPT_TEMPLATE["crop_start"] - 2
-    cuts = [len(before) * piece // pieces for piece in range(pieces + 1)]
+    short, longer = divmod(len(before), pieces)
+    cuts = itertools.accumulate([short + 1] * longer + [short] * (pieces - longer), initial=0)
     tokenizer = llama_tokenizer()
     tokenizer.add_tokens([*(before[start:end] for start, end in itertools.pairwise(cuts)), after])
     return tokenizer

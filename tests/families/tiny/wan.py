@@ -60,6 +60,17 @@ def save_wan_halves(folder: Path) -> Path:
     return folder
 
 
+def save_wan_5b(folder: Path) -> Path:
+    """A WanPipeline whose frames have a noise each, so that it takes a first picture, too, as the model of
+    5 B of 2.2: 16 pixels to a latent."""
+    parts = _parts(WanPipeline, transformer=_transformer(CHANNELS), expand_timesteps=True)
+    parts.register_modules(
+        vae=_vae(is_residual=True, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=16)
+    )
+    parts.save_pretrained(folder)
+    return folder
+
+
 def _parts(pipeline: Any, **parts: Any) -> Any:
     torch.manual_seed(0)
     tokenizer = t5_tokenizer()
@@ -89,7 +100,7 @@ def _transformer(channels: int, **fields: Any) -> WanTransformer3DModel:
     ).eval()
 
 
-def _vae() -> AutoencoderKLWan:
+def _vae(**fields: Any) -> AutoencoderKLWan:
     torch.manual_seed(2)
     return AutoencoderKLWan(
         base_dim=4,
@@ -98,6 +109,7 @@ def _vae() -> AutoencoderKLWan:
         num_res_blocks=1,
         latents_mean=[0.1, -0.1, 0.2, 0.0],
         latents_std=[1.0, 1.5, 0.9, 1.1],
+        **fields,
     ).eval()
 
 
@@ -127,6 +139,16 @@ CASES = [
         "wan",
         save_wan_i2v,
         {"image-to-video": {**SMALL, "image": Given("image")}},
+        tolerance=1 / 255,
+    ),
+    Case(
+        "wan_5b",
+        "wan",
+        save_wan_5b,
+        {
+            "text-to-video": SMALL,
+            "image-to-video": {**SMALL, "image": Given("image")},
+        },
         tolerance=1 / 255,
     ),
     Case("wan_halves", "wan", save_wan_halves, {"text-to-video": SMALL}, tolerance=1 / 255),

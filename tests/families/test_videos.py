@@ -1,0 +1,300 @@
+"""What is special about the families that make videos; what they share is in `test_every_family.py`."""
+
+import functools
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipelines.base import Request, load_family
+from pipelines.errors import InvalidInputs, ModelUnavailable
+from pipelines.families import _previews
+from pipelines.families._bucket import Bucket
+from pipelines.kinds import parse_inputs
+from tests.families import samples
+from tests.families.cases import Given
+from tests.families.tiny import (
+    animatediff,
+    cogvideox,
+    hunyuan_video,
+    ltx,
+    ltx2,
+    svd,
+    wan,
+)
+from tests.families.trying import Told, difference
+
+CASES = {
+    case.name: case
+    for module in (animatediff, cogvideox, hunyuan_video, ltx, ltx2, svd, wan)
+    for case in module.CASES
+}
+KINDS_OF_CASES = [(name, kind) for name, case in CASES.items() for kind in case.inputs]
+
+# diffusers hands tensors to numpy in a way that numpy 2.4 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def load() -> Iterator[Callable[..., Any]]:
+    """A case's pipeline, with options; each is loaded once."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        @functools.cache
+        def saved(name: str) -> Path:
+            return CASES[name].save(Path(folder) / name)
+
+        @functools.cache
+        def plain(name: str, dtype: str) -> Any:
+            return load_family(CASES[name].family).load(saved(name), "cpu", dtype)
+
+        def load(name: str, dtype: str = "float32", **options: Any) -> Any:
+            if not options:
+                return plain(name, dtype)
+            return load_family(CASES[name].family).load(saved(name), "cpu", dtype, **options)
+
+        yield load
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture
+def request_of(folder: Path) -> Callable[..., Request]:
+    def request_of(name: str, kind: str = "", /, **changes: Any) -> Request:
+        kind = kind or next(iter(CASES[name].inputs))
+        raw = {**CASES[name].inputs[kind], "seed": 7, **changes}
+        files = {
+            field: samples.write(value, folder) for field, value in raw.items() if isinstance(value, Given)
+        }
+        sent = {field: {"upload": "u"} if field in files else value for field, value in raw.items()}
+        return Request("a", kind, parse_inputs(kind, sent), files)
+
+    return request_of
+
+
+def run(pipeline: Any, request: Request) -> Any:
+    ((output,),) = pipeline.run([request], Told())
+    return output
+
+
+# What a model cannot do is refused, never rounded
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "pointer", "words"),
+    [
+        ("wan", {"frames": 6}, "frames", "must be a multiple of 4 and one more, such as 5 or 9"),
+        ("ltx", {"frames": 5}, "frames", "must be a multiple of 8 and one more, such as 1 or 9"),
+        ("ltx2", {"frames": 16}, "frames", "must be a multiple of 8 and one more, such as 9 or 17"),
+        ("cogvideox", {"frames": 5}, "frames", "must be a multiple of 8 and one more, such as 1 or 9"),
+        ("hunyuan_video", {"frames": 7}, "frames", "must be a multiple of 4 and one more, such as 5 or 9"),
+        ("animatediff", {"frames": 17}, "frames", "this model makes at most 16"),
+        ("wan", {"width": 72}, "width", "must be a multiple of 16, such as 64 or 80"),
+        ("wan_5b", {"height": 80}, "height", "must be a multiple of 32, such as 64 or 96"),
+        ("ltx", {"width": 80}, "width", "must be a multiple of 32, such as 64 or 96"),
+        ("cogvideox", {"height": 72}, "height", "must be a multiple of 16, such as 64 or 80"),
+        ("svd", {"width": 72}, "width", "must be a multiple of 16, such as 64 or 80"),
+        ("svd", {"prompt": "it flies"}, "prompt", "this model reads no words: leave it empty"),
+        ("wan_i2v", {"motion": 90}, "motion", "this model cannot be told how much moves"),
+        (
+            "hunyuan_video",
+            {"negative_prompt": "blur"},
+            "negative_prompt",
+            "this model takes no negative prompt",
+        ),
+        ("hunyuan_video", {"prompt": "a" * 256}, "prompt", "has 257 tokens; this model reads at most 256"),
+        ("ltx", {"prompt": "ab " * 43}, "prompt", "has 130 tokens; this model reads at most 128"),
+        ("ltx", {"scheduler": "ddim"}, "scheduler", None),
+        ("svd", {"scheduler": "unipc"}, "scheduler", None),
+    ],
+)
+def test_it_says_what_it_cannot_do(load, request_of, *, name, changes, pointer, words):
+    with pytest.raises(InvalidInputs) as refused:
+        run(load(name), request_of(name, **changes))
+
+    (problem,) = refused.value.problems
+    assert problem.pointer == f"/inputs/{pointer}"
+    assert words in (None, problem.detail)
+
+
+def test_one_size_only_where_places_were_learned(load, request_of, monkeypatch):
+    pipeline = load("cogvideox")
+    model = pipeline.pipe.transformer
+    learned = {**model.config, "use_learned_positional_embeddings": True}
+    monkeypatch.setattr(model, "_internal_dict", type(model.config)(learned))
+
+    with pytest.raises(InvalidInputs) as refused:
+        run(pipeline, request_of("cogvideox", width=80))
+
+    assert [problem.detail for problem in refused.value.problems] == ["this model does 64 only"]
+
+
+@pytest.mark.parametrize("name", ["wan_halves", "wan_5b"])
+def test_video_to_video_of_wan_2_2_is_refused(load, request_of, name):
+    request = request_of("wan", "video-to-video")
+
+    with pytest.raises(ModelUnavailable, match="these weights"):
+        run(load(name), request)
+
+
+def test_an_option_that_a_family_does_not_have_is_refused(load):
+    with pytest.raises(ModelUnavailable, match="option call sets eta; it may set: decode_timestep"):
+        load("ltx", call={"eta": 1.0})
+
+
+# What is given
+
+
+def test_of_a_video_the_frames_that_the_model_can_make_are_taken(load, request_of):
+    """The sample has 12 frames, 24 a second."""
+    pipeline = load("wan")
+    lengths = {
+        frames: len(run(pipeline, request_of("wan", "video-to-video", frames=frames)).value.frames)
+        for frames in (5, 8, 12, 40)
+    }
+
+    assert lengths == {5: 5, 8: 5, 12: 9, 40: 9}
+
+
+@pytest.mark.parametrize("name", ["animatediff", "cogvideox", "wan"])
+def test_strength_says_how_many_of_the_steps_are_run(load, request_of, name):
+    told = Told()
+
+    load(name).run([request_of(name, "video-to-video", steps=10, strength=0.2)], told)
+
+    assert told.steps == [(1, 2), (2, 2)]
+
+
+def test_motion_and_rate_are_heard_by_svd(load, request_of):
+    pipeline = load("svd")
+    plain = run(pipeline, request_of("svd", motion=127))
+
+    assert difference(plain, run(pipeline, request_of("svd", motion=20))) > 0
+    other_rate = run(pipeline, request_of("svd", motion=127, fps=24))
+    assert difference(plain, other_rate) > 0
+    assert other_rate.value.fps == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler"), [("wan", "dpm-solver"), ("cogvideox", "dpm-solver"), ("animatediff", "euler")]
+)
+def test_another_sampler(load, request_of, name, sampler):
+    pipeline = load(name)
+    own = run(pipeline, request_of(name, steps=4))
+
+    assert difference(own, run(pipeline, request_of(name, steps=4, scheduler=sampler))) > 0
+    assert difference(own, run(pipeline, request_of(name, steps=4))) == 0
+
+
+# What is made
+
+
+def test_ltx_decodes_as_its_pipeline_does(load, request_of):
+    pipeline, request = load("ltx"), request_of("ltx")
+    bucket = Bucket(pipeline.rows(0, request))
+    arguments = pipeline.arguments(pipeline.pipeline(request.kind), bucket)
+
+    made = pipeline.pipe(**{**arguments, "output_type": "np"}).frames[0]
+
+    assert np.array_equal((made * 255).round().astype(np.uint8), run(pipeline, request).value.frames)
+
+
+def test_ltx_decoder_with_noise_of_its_own(load, request_of):
+    plain = run(load("ltx_noisy"), request_of("ltx_noisy"))
+    noisy = load("ltx_noisy", call={"decode_timestep": 0.05, "decode_noise_scale": 0.5})
+    pair = noisy.run([request_of("ltx_noisy", n=2)], Told())[0]
+
+    assert difference(plain, pair[0]) > 0
+    alone = run(noisy, request_of("ltx_noisy"))
+    assert difference(alone, pair[0]) <= 1 / 255 + 1e-6
+    assert difference(alone, run(noisy, request_of("ltx_noisy"))) == 0
+
+
+def test_sound_lasts_as_long_as_the_frames(load, request_of):
+    for fps in (8, 11, 30):
+        video = run(load("ltx2"), request_of("ltx2", fps=fps, frames=17)).value
+        assert len(video.frames) == 17
+        assert video.sound.samples.shape == (round(17 / fps * video.sound.rate), 2)
+        assert abs(video.sound.samples).max() > 0.01
+
+
+def test_guidance_of_one_switches_off_all_guidance_of_ltx2(load, request_of):
+    pipeline = load("ltx2")
+    with Passes(pipeline.pipe.transformer) as passes:
+        run(pipeline, request_of("ltx2", guidance=1.0))
+        assert passes.rows == [1, 1, 1]
+    with Passes(pipeline.pipe.transformer) as passes:
+        run(pipeline, request_of("ltx2", guidance=3.0))
+        assert (
+            passes.rows == [2, 1, 1] * 3
+        )  # with and without words; then without a block; without each other
+
+
+def test_both_halves_of_wan_run_and_the_second_has_guidance_of_its_own(load, request_of):
+    pipeline = load("wan_halves")
+    with Passes(pipeline.pipe.transformer) as first, Passes(pipeline.pipe.transformer_2) as second:
+        plain = run(pipeline, request_of("wan_halves", steps=4))
+    assert first.rows
+    assert second.rows
+    assert len(first.rows) + len(second.rows) == 4 * 2  # guidance takes two
+
+    told = load("wan_halves", call={"guidance_scale_2": 1.5})
+    assert difference(plain, run(told, request_of("wan_halves", steps=4))) > 0
+
+
+class Passes:
+    """How many rows each pass through a model has."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self._model = model
+        self.rows: list[int] = []
+
+    def __enter__(self) -> "Passes":
+        self._hook = self._model.register_forward_pre_hook(self._count, with_kwargs=True)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._hook.remove()
+
+    def _count(self, model: Any, args: Any, kwargs: Any) -> None:
+        self.rows.append(len(kwargs["hidden_states"]))
+
+
+def test_tiling_changes_nothing_of_a_small_video(load, request_of):
+    plain = run(load("hunyuan_video"), request_of("hunyuan_video"))
+
+    assert difference(plain, run(load("hunyuan_video", tiling=True), request_of("hunyuan_video"))) == 0
+
+
+# Number formats and previews of each kind
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS_OF_CASES)
+def test_it_runs_in_bfloat16_and_shows_a_frame_at_each_step(load, request_of, monkeypatch, name, kind):
+    monkeypatch.setattr(_previews, "SECONDS", 0)
+    monkeypatch.setattr(_previews, "SHARE", float("inf"))
+    shown = []
+
+    def progress(step: int, total: int, previews: Any = None) -> set[int]:
+        shown.append(previews[0])
+        return set()
+
+    pipeline = load(name, "bfloat16")
+    request = request_of(name, kind, width=64, height=96)
+    ((output,),) = pipeline.run([request], progress)
+
+    frames = output.value.frames
+    assert frames.shape == (request.inputs.frames, 96, 64, 3)
+    assert frames.std() > 1
+    sizes = {Image.open(io.BytesIO(preview)).size for preview in shown}
+    assert len(shown) > 1
+    assert all(2 * height == 3 * width for width, height in sizes)
