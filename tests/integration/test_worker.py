@@ -15,6 +15,7 @@ from infra.jobs.events import Events
 from infra.jobs.live import CHANNEL, Shown, read_live
 from infra.jobs.record import Job, Outcome, Status
 from infra.storage.keys import upload_key
+from tests.integration.api.support import png
 from tests.integration.cluster import OWNER, Cluster, last_attempt, outcomes
 from tests.servers import wait_for
 
@@ -199,7 +200,7 @@ def test_too_little_memory_is_tried_once_more_with_nothing_else_loaded(
 
 def test_an_upload_is_fetched(cluster: Cluster) -> None:
     key = upload_key(OWNER, "upload_1")
-    cluster.storage.put(key, b"any bytes: the fake family looks at none", "image/png")
+    cluster.storage.put(key, png(), "image/png")
     inputs = {"image": {"upload": "upload_1"}}
     job = cluster.wait_for_end(cluster.submit("steps=3", kind="image-to-image", inputs=inputs))
     assert job.status is Status.SUCCEEDED
