@@ -184,7 +184,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     for problem in catalog.problems:
         yield Finding(Verdict.BAD, "catalog", str(problem), "Mend that row.")
     room = _largest_memory()
-    for model in catalog.models.values():
+    for model in (*catalog.models.values(), *catalog.classifiers.values()):
         yield _model(model, room)
     yield from _could_be_pulled(catalog, room)
 

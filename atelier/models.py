@@ -95,10 +95,11 @@ class HomeModels:
 
 
 def _any(catalog: Catalog, name: str) -> Model:
-    rows = {**catalog.not_offered, **catalog.models}
-    if name not in rows:
-        raise UnknownModel(f"there is no model {name!r}; known: {', '.join(rows)}")
-    return rows[name]
+    if name not in catalog.rows:
+        raise UnknownModel(
+            f"there is no model {name!r}; `atelier models list --all` shows those that are known"
+        )
+    return catalog.rows[name]
 
 
 def _add_file(file: Path, into: Path) -> list[Model]:

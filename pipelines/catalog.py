@@ -82,6 +82,11 @@ class Catalog:
             {name: model for name, model in models.items() if model.offered and not model.kinds},
         )
 
+    @property
+    def rows(self) -> dict[str, Model]:
+        """All rows, whether requests may name them or not."""
+        return {**self.models, **self.classifiers, **self.not_offered}
+
     def get(self, name: str) -> Model:
         """The model of this name; raises UnknownModel."""
         if name in self.models:

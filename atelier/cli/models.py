@@ -55,8 +55,9 @@ def list_models(
 def show(context: typer.Context, name: Name, as_json: JsonFlag = False) -> None:
     """Everything that is said about a model."""
     output = output_of(context)
-    row = _home().catalog().not_offered.get(name)
-    if row is not None:
+    catalog = _home().catalog()
+    row = catalog.rows.get(name)
+    if row is not None and name not in catalog.models:
         _print_fields(output, _as_json(row))
         return
     with client_of(context) as client:
@@ -131,7 +132,7 @@ def verify(
     output, home = output_of(context), _home()
     with _told(output):
         models = (
-            [home.find(name)] if name else [each for each in home.catalog().models.values() if each.weights]
+            [home.find(name)] if name else [each for each in home.catalog().rows.values() if each.weights]
         )
         found = {model.name: home.verify(model.name, lambda file: None) for model in models}
     output.object({"data": [{"id": each, "problems": problems} for each, problems in found.items()]})
@@ -163,12 +164,7 @@ def _home() -> "HomeModels":
 
 
 def _list_home(output: Output, kind: str | None) -> None:
-    catalog = _home().catalog()
-    rows = [
-        model
-        for model in (*catalog.models.values(), *catalog.not_offered.values())
-        if kind is None or kind in model.kinds
-    ]
+    rows = [row for row in _home().catalog().rows.values() if kind is None or kind in row.kinds]
     output.object({"data": [_as_json(model) for model in rows]})
     if not output.as_json:
         print_table(
@@ -176,7 +172,7 @@ def _list_home(output: Output, kind: str | None) -> None:
             [
                 [
                     model.name,
-                    ",".join(model.kinds),
+                    ",".join(model.kinds) or "(classifier)",
                     model.licence,
                     bytes_text(model.memory_bytes),
                     _state(model),
