@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from pipelines.errors import InvalidInputs, Problem
+from pipelines.errors import EngineError, InvalidInputs, Problem
 
 FENCE = "```"
 
@@ -98,6 +98,8 @@ class Prompter:
             )
         except TemplateError as error:
             raise _invalid(field, f"the model's chat template refuses this: {error}") from error
+        except Exception as error:  # a template is a program of the model's: what it raises is its failure
+            raise EngineError(f"The model's chat template failed with {type(error).__name__}.") from error
         return ids
 
     def _code(self, inputs: Any) -> Prompt:

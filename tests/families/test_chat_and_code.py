@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.errors import InvalidInputs, ModelUnavailable
+from pipelines.errors import EngineError, InvalidInputs, ModelUnavailable
 from pipelines.families._code import LONGEST, code_facts, parses
 from pipelines.families._prompts import INFILLS, Prompter
 from pipelines.families.causal_lm import CausalLM
@@ -74,6 +74,14 @@ def test_what_the_template_refuses_is_told_in_its_words():
 
     assert problem.pointer == "/inputs/messages"
     assert "an answer needs a question" in problem.detail
+
+
+def test_a_template_that_breaks_fails_its_own_request():
+    tokenizer = chat_tokenizer()
+    tokenizer.chat_template = "{{ 1 + messages[0].content }}"
+
+    with pytest.raises(EngineError, match="TypeError"):
+        read("chat", tokenizer, messages=TALK)
 
 
 @pytest.mark.parametrize(
