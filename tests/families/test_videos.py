@@ -2,8 +2,7 @@
 
 import functools
 import io
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pipelines import layouts
 from pipelines.base import Request, load_family
+from pipelines.catalog import Catalog
 from pipelines.errors import InvalidInputs, ModelUnavailable
 from pipelines.families import _previews
 from pipelines.families._bucket import Bucket
@@ -42,24 +43,26 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 @pytest.fixture(scope="module")
-def load() -> Iterator[Callable[..., Any]]:
-    """A case's pipeline, with options; each is loaded once."""
-    with tempfile.TemporaryDirectory() as folder:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a case's model; each is saved once."""
+    home = tmp_path_factory.mktemp("models")
+    return functools.cache(lambda name: CASES[name].save(home / name))
 
-        @functools.cache
-        def saved(name: str) -> Path:
-            return CASES[name].save(Path(folder) / name)
 
-        @functools.cache
-        def plain(name: str, dtype: str) -> Any:
-            return load_family(CASES[name].family).load(saved(name), "cpu", dtype)
+@pytest.fixture(scope="module")
+def load(saved: Callable[[str], Path]) -> Callable[..., Any]:
+    """A case's pipeline, with options; each is loaded once without any."""
 
-        def load(name: str, dtype: str = "float32", **options: Any) -> Any:
-            if not options:
-                return plain(name, dtype)
-            return load_family(CASES[name].family).load(saved(name), "cpu", dtype, **options)
+    @functools.cache
+    def plain(name: str, dtype: str) -> Any:
+        return load_family(CASES[name].family).load(saved(name), "cpu", dtype)
 
-        yield load
+    def load(name: str, dtype: str = "float32", **options: Any) -> Any:
+        if not options:
+            return plain(name, dtype)
+        return load_family(CASES[name].family).load(saved(name), "cpu", dtype, **options)
+
+    return load
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +152,37 @@ def test_video_to_video_of_wan_2_2_is_refused(load, request_of, name):
 def test_an_option_that_a_family_does_not_have_is_refused(load):
     with pytest.raises(ModelUnavailable, match="option call sets eta; it may set: decode_timestep"):
         load("ltx", call={"eta": 1.0})
+
+
+SIDES = {"width": {"multiple_of": 16}, "height": {"multiple_of": 16}}
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "limits"),
+    [
+        ("wan", "text-to-video video-to-video", {**SIDES, "frames": {"multiple_of": 4, "plus": 1}}),
+        ("wan_i2v", "image-to-video", {**SIDES, "frames": {"multiple_of": 4, "plus": 1}}),
+        ("wan_halves", "text-to-video", {**SIDES, "frames": {"multiple_of": 4, "plus": 1}}),
+        ("cogvideox", "text-to-video video-to-video", {**SIDES, "frames": {"multiple_of": 8, "plus": 1}}),
+        ("svd", "image-to-video", SIDES),
+        ("animatediff", "text-to-video video-to-video", {"frames": {"max": 16}}),
+    ],
+)
+def test_a_folder_says_what_it_does(saved, *, name, kinds, limits):
+    row = layouts.inspect(saved(name))
+
+    assert row["kinds"] == kinds.split()
+    assert row["limits"] == limits
+    assert set(row["kinds"]) == set(CASES[name].inputs)
+
+
+def test_the_rows_of_the_hub_set_only_what_may_be_set():
+    ours = {case.family for case in CASES.values()}
+    rows = [model for model in Catalog.load().not_offered.values() if model.family in ours]
+
+    assert len(rows) > 5
+    for model in rows:
+        assert set(model.options.get("call", {})) <= set(load_family(model.family).tunable)
 
 
 # What is given
