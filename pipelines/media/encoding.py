@@ -40,7 +40,10 @@ class SoundCodec:
         return wanted if not self.rates or wanted in self.rates else self.rates[-1]
 
 
-AAC = SoundCodec("aac", "fltp", (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 96_000)
+MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""What MP3 and AAC have in common."""
+
+AAC = SoundCodec("aac", "fltp", MPEG_RATES, 96_000)
 OPUS = SoundCodec("libopus", "flt", (48_000,), 80_000)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.media import metadata
-from pipelines.media.encoding import OPUS, SoundCodec, SoundTrack, container
+from pipelines.media.encoding import MPEG_RATES, OPUS, SoundCodec, SoundTrack, container
 from pipelines.outputs import Sound
 
 WAVEFORM_SIZE = (512, 128)
@@ -33,13 +33,11 @@ class SoundFormat:
     """Whether it has room for tags of any name."""
 
 
-MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-
 FORMATS = {
     "flac": SoundFormat("flac", "audio/flac", "flac", SoundCodec("flac", "s32")),
     "wav": SoundFormat("wav", "audio/wav", "wav", SoundCodec("pcm_s24le", "s32"), any_tag=False),
     "ogg": SoundFormat("ogg", "audio/ogg", "ogg", OPUS),
-    "mp3": SoundFormat("mp3", "audio/mpeg", "mp3", SoundCodec("libmp3lame", "fltp", MP3_RATES, 112_000)),
+    "mp3": SoundFormat("mp3", "audio/mpeg", "mp3", SoundCodec("libmp3lame", "fltp", MPEG_RATES, 112_000)),
 }
 """By the inputs' `format`."""
 
