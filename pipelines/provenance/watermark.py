@@ -26,7 +26,7 @@ from pipelines.provenance.spectrum import SIDE, Plane, Spectrum, detail, evened,
 SMALLEST: Final = 256
 """Shortest side of a picture that is marked, in pixels; smaller ones have no room."""
 
-FLAT, BUSY, MOST = 1.2, 0.25, 5.0
+FLAT, BUSY, MOST = 1.0, 0.25, 5.0
 """Deviation of the mark in levels of 255: where the picture is flat, how much more for each level of the
 picture's own deviation (which hides the mark), and at most."""
 
@@ -46,6 +46,9 @@ AMPLE: Final = 3.0
 LEAST_SHARE: Final = 0.35
 """Least strength of a wave, beside one at whose frequency the picture has nothing: where the picture is loud
 enough by itself, an edit may take that away."""
+
+MOST_SHARE: Final = 2.0
+"""Most strength of a wave, beside the mean of all: a single loud one would be seen as stripes."""
 
 Pixels = NDArray[np.uint8]
 Strengths = NDArray[np.float64]
@@ -111,10 +114,12 @@ def _heard(seen: Plane, whole: tuple[int, ...], points: Points) -> Waves:
 def _filled_up(wanted: Strengths, there: Strengths, deviation: float) -> tuple[float, Strengths]:
     """The largest multiple of `wanted` to which a mark of this deviation can raise what is there, and what
     each wave has to add for it."""
+    most = MOST_SHARE * deviation * math.sqrt(2 / len(wanted))
     low, high = 0.0, 1e6
     for _ in range(50):
         multiple = (low + high) / 2
         added = np.maximum(multiple * wanted - there, multiple * wanted * LEAST_SHARE)
+        added = np.minimum(added, most)
         low, high = (multiple, high) if float((added**2).sum()) / 2 < deviation**2 else (low, multiple)
     return multiple, added
 
