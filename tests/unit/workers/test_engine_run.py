@@ -2,7 +2,7 @@
 this process."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from PIL import Image
 
 from pipelines.base import Capabilities, Output, Progress, Request
 from pipelines.errors import OutOfMemory, PipelineError, Stopped, TransientEngineError
+from pipelines.safety import Policy, Verdict
+from pipelines.safety.guard import Guard
 from workers.engine_run import Run, breaks_device, translate
 from workers.messages import Message, Receiver, Sender
 
@@ -46,7 +48,11 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
         return tmp_path / name
 
     def carry_out(
-        run: FamilyRun, stopped: Callable[[str], bool] = lambda request: False, n: int = 1
+        run: FamilyRun,
+        stopped: Callable[[str], bool] = lambda request: False,
+        n: int = 1,
+        guard: Guard | None = None,
+        verdicts: Mapping[str, Message] = {},
     ) -> list[Message]:
         requests = [
             {
@@ -56,10 +62,11 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
                 "files": {},
                 "folder": str(folder(name)),
                 "provenance": {},
+                "verdict": verdicts.get(name),
             }
             for name in ("a", "b")
         ]
-        current = Run(Sender(writing), Nobody(stopped), {"model": {}, "requests": requests})
+        current = Run(Sender(writing), Nobody(stopped), {"model": {}, "requests": requests}, guard)
         try:
             current.carry_out(Broken(run))
         except PipelineError as error:
@@ -90,6 +97,42 @@ def test_a_stopped_row_ends_and_its_neighbour_is_done(carry_out: Callable[..., l
 
     messages = carry_out(run, stopped=lambda request: request == "b")
     assert told(messages)[-3:] == [("encoding", "a"), ("done", "a"), ("stopped", "b")]
+
+
+class Strict(Guard):
+    """Finds dark pictures sexual, which its policy blocks."""
+
+    def found_in(self, output: Output) -> Verdict:
+        return Verdict(blocked=("sexual",)) if output.value.getpixel((0, 0)) == (0, 0, 0) else Verdict()
+
+
+def test_what_is_kept_back_fails_its_request_alone_and_the_worker_is_told_why(
+    carry_out: Callable[..., list[Message]],
+) -> None:
+    bright = Output(0, Image.new("RGB", (8, 8), "white"), seed=1)
+
+    messages = carry_out(lambda batch, progress: [[picture()], [bright]], guard=Strict(Policy()))
+
+    assert told(messages) == [
+        ("encoding", "a"), ("found", "a"), ("failed", "a"), ("encoding", "b"), ("done", "b"),
+    ]  # fmt: skip
+    assert (messages[1]["categories"], messages[1]["follows"]) == (["sexual"], "block")
+    assert messages[2]["error"]["type"] == "output_blocked"
+
+
+def test_a_request_that_is_to_be_blurred_shows_no_previews(carry_out: Callable[..., list[Message]]) -> None:
+    def run(batch: list[Request], progress: Progress) -> list[list[Output]]:
+        progress(1, 1, [b"a", b"b"])
+        return [[picture()], [picture()]]
+
+    messages = carry_out(run, verdicts={"a": {"labels": ["sexual"], "blur": True}})
+
+    shown = {message["request"]: message["preview"] for message in messages if message["is"] == "progress"}
+    assert shown["a"] is None
+    assert shown["b"]
+    files = {message["request"]: message["files"] for message in messages if message["is"] == "done"}
+    assert files["a"][0]["facts"] == {"safety": "sexual", "blurred": True}
+    assert files["b"][0]["facts"] == {}
 
 
 def test_a_stop_while_outputs_are_written_ends_it_before_the_next(
