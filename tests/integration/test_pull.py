@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.base import load_pipeline
 from pipelines.catalog import Catalog
-from tests.families.tiny.stable_diffusion import CASES
 from tests.hub import REVISION, Hub
 from tests.servers import wait_for
 from tests.weights import safetensors
@@ -385,16 +383,3 @@ def test_verify_names_what_has_changed_and_remove_deletes(home: Home) -> None:
     assert home.run("remove", "me/fox")[0] == 0
     assert not home.weights.parent.exists()
     assert "me/fox" in home.catalog().not_offered
-
-
-def test_a_real_model_is_pulled_and_loads(home: Home, hub: Hub, tmp_path: Path) -> None:
-    saved = CASES[0].save(tmp_path / "saved")
-    hub.repositories["maker/fox"] = {
-        path.relative_to(saved).as_posix(): path.read_bytes() for path in saved.rglob("*") if path.is_file()
-    }
-
-    code, said = home.run("pull", "me/fox")
-
-    assert code == 0, said
-    model = home.catalog().get("me/fox")
-    assert load_pipeline(model, "cpu").kinds
