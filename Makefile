@@ -26,10 +26,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up test check lint fmt bench chaos storm soak recovery fuzz lock clean
+.PHONY: help setup demo up test check lint fmt bench chaos storm soak recovery fuzz watermark lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything that the other targets need
 
@@ -72,6 +72,9 @@ recovery: $(STAMP) ## Measure how soon jobs go on after kills, and write docs/re
 fuzz: $(STAMP) ## Send 20,000 machine-made requests and 2,000 machine-made files, and write docs/fuzz.md
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 	@$(BIN)/python -m pytest -m slow tests/fuzz
+
+watermark: $(STAMP) ## Look for the watermark in thousands of pictures, and write docs/watermark.md
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.watermark $(ARGS)
 
 lock: $(STAMP) ## Write the versions in .venv into constraints.txt
 	@{ head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.tmp
