@@ -226,7 +226,7 @@ class DiffusersFamily:
                 if tokens > most:
                     detail = f"has {tokens} tokens; this model reads at most {most}"
                     problems.append(Problem(f"/inputs/{field}", detail))
-        return problems
+        return list(dict.fromkeys(problems))
 
     def _unheard(self, pipe: Any, inputs: Any) -> list[Problem]:
         """What is asked for and would not be heard."""

@@ -1,5 +1,6 @@
 """LoRAs: small changes to a model's weights, for one run each. Needs peft."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,8 @@ def _put_on(pipe: Any, lora: Lora, name: str) -> None:
     lora.check()
     file = lora.weights
     try:
-        with torch_support.memory_errors_translated():
+        with torch_support.memory_errors_translated(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several are meant to be
             pipe.load_lora_weights(
                 str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
             )
@@ -38,3 +40,5 @@ def _put_on(pipe: Any, lora: Lora, name: str) -> None:
         raise
     except Exception as error:
         raise EngineError(f"the LoRA {lora.name} does not fit: {type(error).__name__}: {error}") from error
+    if not any(name in adapters for adapters in pipe.get_list_adapters().values()):
+        raise EngineError(f"the LoRA {lora.name} does not fit: it changes nothing that this model has")

@@ -20,11 +20,12 @@ SHARE = 0.01
 SECONDS = 0.5
 """Least time between two previews: people see no more."""
 
-SIDE = 16
-"""Height and width of the random latents; with fewer than the model has channels, the matrix is a guess."""
+SIDE, PATCH = 16, 4
+"""Height and width of the random latents, and of the patches that they consist of: pictures have even parts,
+noise has none."""
 
-GRAINS = (1, 2, 4, 8)
-"""How many latents wide the random patches are: pictures have large even parts, noise has none."""
+SPREAD = 0.5
+"""Deviation of the patches. That of a picture's latents is about 1, but few are as wild as noise of 1 is."""
 
 Decode = Callable[[torch.Tensor], torch.Tensor]
 """Latents (rows, channels, height, width) to colours of −1 to 1 (rows, 3, height × f, width × f)."""
@@ -69,7 +70,7 @@ class Budget:
     def __init__(self, previewer: Previewer | None) -> None:
         self._previewer = previewer
         self._began = self._last = time.monotonic()
-        self._spent = 0.0
+        self.spent = 0.0
 
     def make(self, latents: Callable[[], torch.Tensor]) -> list[bytes | None] | None:
         """Previews of the latents, if it is time for some."""
@@ -80,24 +81,19 @@ class Budget:
         made = self._previewer.make(latents())
         self._last = time.monotonic()
         self._previewer.cost = self._last - began
-        self._spent += self._previewer.cost
+        self.spent += self._previewer.cost
         return made
 
     def _is_due(self, cost: float) -> bool:
         now = time.monotonic()
-        return now - self._last >= SECONDS and self._spent + cost <= SHARE * (now - self._began)
+        return now - self._last >= SECONDS and self.spent + cost <= SHARE * (now - self._began)
 
 
 def _random_latents(channels: int) -> torch.Tensor:
-    noise = torch_support.seeded(0)
-    return torch.cat(
-        [
-            torch.randn(1, channels, SIDE // grain, SIDE // grain, generator=noise)
-            .repeat_interleave(grain, dim=2)
-            .repeat_interleave(grain, dim=3)
-            for grain in GRAINS
-        ]
-    )
+    """More patches than there are channels, or the matrix would be a guess."""
+    pictures, patches = max(2, channels // 8), SIDE // PATCH
+    noise = torch.randn(pictures, channels, patches, patches, generator=torch_support.seeded(0))
+    return SPREAD * noise.repeat_interleave(PATCH, dim=2).repeat_interleave(PATCH, dim=3)
 
 
 def _pixels(picture: torch.Tensor) -> torch.Tensor:
