@@ -80,7 +80,9 @@ def check_safe(folder: Path) -> None:
     for path in walk(folder):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() and not path.resolve().is_relative_to(root):
-            raise FolderRefused(f"{name} is a link that leads out of the folder")
+            raise FolderRefused(
+                f"{name} is a link that leads out of the folder; `cp -rL` copies what it leads to"
+            )
         if path.is_dir():
             continue
         if not path.is_file():
