@@ -191,6 +191,7 @@ def _new_job(draft: Draft, owner: str) -> NewJob:
         start_deadline_seconds=submission.start_deadline_seconds,
         deadline_seconds=submission.deadline_seconds,
         webhook=submission.webhook,
+        seed_chosen=resolved.seed_chosen,
     )
 
 

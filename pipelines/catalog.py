@@ -46,6 +46,8 @@ class Resolved:
     inputs: Inputs
     cost: float
     """Estimate in device-seconds."""
+    seed_chosen: bool
+    """Whether the request named no seed, so that one was chosen."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,10 @@ class Catalog:
         if kind not in chosen.kinds:
             raise UnknownModel(f"{chosen.name} does not do {kind}; it does {', '.join(chosen.kinds)}")
         inputs = chosen.inputs(kind, raw)
-        if inputs.seed is None:
+        seed_chosen = inputs.seed is None
+        if seed_chosen:
             inputs = inputs.model_copy(update={"seed": choose_seed()})
-        return Resolved(chosen, inputs, inputs.cost() * chosen.seconds_per_unit)
+        return Resolved(chosen, inputs, inputs.cost() * chosen.seconds_per_unit, seed_chosen)
 
 
 class _Reading:

@@ -26,6 +26,7 @@ def request_of(attempt: LiveAttempt) -> dict[str, Any]:
         "files": {field: str(path) for field, path in attempt.files.items()},
         "folder": str(folder),
         "provenance": provenance(attempt),
+        "repeatable": not attempt.job.seed_chosen,
         "verdict": {"labels": list(attempt.verdict.labels), "blur": attempt.verdict.blur},
     }
 

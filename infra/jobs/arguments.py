@@ -59,6 +59,7 @@ def again(old: Job, new_id: str) -> NewJob:
         deadline_seconds=_seconds(old.created_at, old.deadline_at),
         weight=old.weight,
         webhook=old.webhook,
+        seed_chosen=old.seed_chosen,
     )
 
 

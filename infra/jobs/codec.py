@@ -61,6 +61,7 @@ def read_job(fields: Mapping[str, str]) -> Job:
         front=bool(fields.get("front")),
         weight=float(fields["weight"]),
         webhook=fields.get("webhook") or None,
+        seed_chosen=bool(fields.get("seed_chosen")),
     )
 
 
@@ -84,7 +85,8 @@ def new_fields(job: NewJob) -> dict[str, str]:
         "max_attempts": str(job.max_attempts),
         "expires_in_seconds": str(job.expires_in_seconds),
     }
-    optional = {"retry_of": job.retry_of, "webhook": job.webhook}
+    chosen = "1" if job.seed_chosen else None
+    optional = {"retry_of": job.retry_of, "webhook": job.webhook, "seed_chosen": chosen}
     return fields | {name: value for name, value in optional.items() if value}
 
 

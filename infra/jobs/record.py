@@ -217,6 +217,9 @@ class Job:
     """Share of the owner: with 2.0 it is charged half, so gets twice as much as one with 1.0."""
     webhook: str | None = None
     """Who is told when it is over: the id of a webhook endpoint (`we_…`) or a URL."""
+    seed_chosen: bool = False
+    """Whether its seed was chosen for it. One that was given must repeat bit for bit, so it is not computed in
+    a batch whose other members come and go."""
 
     @property
     def alone(self) -> bool:
@@ -249,6 +252,7 @@ class NewJob:
     """From now until it must be done."""
     weight: float = 1.0
     webhook: str | None = None
+    seed_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

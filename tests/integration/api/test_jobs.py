@@ -16,6 +16,14 @@ from tests.chaos.matrix import Seen, fault
 from tests.integration.api.support import ApiServer, Hand, problem, submitted, text_to_image
 
 
+def test_the_record_says_whether_the_seed_was_chosen(client: httpx.Client, queue: JobQueue) -> None:
+    chosen = client.post("/v1/jobs", json=text_to_image()).json()
+    given = client.post("/v1/jobs", json=text_to_image(seed=7)).json()
+
+    assert queue.get(chosen["id"]).seed_chosen
+    assert not queue.get(given["id"]).seed_chosen
+
+
 def test_a_job_is_accepted_with_its_effective_inputs(client: httpx.Client) -> None:
     before = datetime.now(UTC).timestamp()
 

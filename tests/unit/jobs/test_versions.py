@@ -21,12 +21,22 @@ def add_of_schema(bench: Bench, schema: int, owner: str = "ann") -> Job:
 
 def test_a_record_of_the_schema_before_is_carried_out(bench: Bench) -> None:
     job = add_of_schema(bench, SCHEMA - 1)
-    bench.state.hdel(f"{PREFIX}j:{job.id}", "webhook")
+    bench.state.hdel(f"{PREFIX}j:{job.id}", "webhook", "seed_chosen")
 
     claimed = bench.claim()
 
     assert claimed is not None
     assert (claimed.id, claimed.schema, claimed.webhook) == (job.id, SCHEMA - 1, None)
+    assert not claimed.seed_chosen  # it might have been given
+
+
+def test_a_record_says_whether_its_seed_was_chosen(bench: Bench) -> None:
+    for chosen in (True, False):
+        job = bench.finish(seed_chosen=chosen)
+
+        assert job.seed_chosen is chosen
+        assert bench.queue.retry(job.id, "ann").seed_chosen is chosen
+        assert bench.claim() is not None
 
 
 def test_a_record_of_newer_code_is_left_to_newer_workers(bench: Bench) -> None:

@@ -254,6 +254,8 @@ def test_a_seed_is_chosen_where_none_is_given(raw):
 
     assert len(seeds) == 5
     assert all(0 <= seed < 2**32 for seed in seeds)
+    assert catalog.resolve("text-to-image", None, raw).seed_chosen
+    assert not catalog.resolve("text-to-image", None, {**raw, "seed": 0}).seed_chosen
 
 
 def test_what_cannot_be_resolved():
