@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from atelier.cli import app
 from tests import media_samples
 from tests.e2e.stack import ATELIER
 from tests.e2e.terminal import CTRL_C, Terminal
@@ -35,8 +37,9 @@ def tune(tmp_path):
 
 def made(stack, tmp_path, *arguments):
     """The job that a command made, as --json tells it; its files are there."""
-    done = stack.run(*arguments, "--json", "--out", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
+    words = ["--url", stack.url, *arguments, "--json", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, words)  # in this process: it is many commands
+    assert done.exit_code == 0, done.output
     job = json.loads(done.stdout)
     assert job["status"] == "succeeded"
     assert all(Path(path).stat().st_size for path in job["paths"])
