@@ -48,7 +48,8 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, one after the other, so that a slow one does not hold back the rest."""
     checks: list[Callable[[Settings], Iterator[Finding]]] = [
-        _python, _variables, _disk, _confinement, _instance, _server, _engine_packages, _gpu, _models
+        _python, _variables, _disk, _confinement, _provenance, _instance, _server, _engine_packages, _gpu,
+        _models,
     ]  # fmt: skip
     for check in checks:
         yield from check(settings)
@@ -94,6 +95,21 @@ def _confinement(settings: Settings) -> Iterator[Finding]:
             "are refused: this machine cannot confine the process that decodes them",
             "It takes Linux with seccomp, on x86-64 or arm64; or set ATELIER_MEDIA_CONFINEMENT=best_effort.",
         )
+
+
+def _provenance(settings: Settings) -> Iterator[Finding]:
+    """Who signs outputs, by the settings of this machine."""
+    if not settings.c2pa:
+        yield Finding(Verdict.NOTE, "signing", "outputs are not signed, as ATELIER_C2PA says")
+    elif settings.c2pa_certificates is None:
+        local = f"outputs are signed with {settings.places.credential}, which no verifier elsewhere knows"
+        way_out = "Set ATELIER_C2PA_CERTIFICATES and ATELIER_C2PA_KEY for a signer of yours."
+        yield Finding(Verdict.NOTE, "signing", local, way_out)
+    elif os.access(settings.c2pa_certificates, os.R_OK):
+        yield Finding(Verdict.GOOD, "signing", f"outputs are signed with {settings.c2pa_certificates}")
+    else:
+        missing = f"{settings.c2pa_certificates} cannot be read, so no worker starts"
+        yield Finding(Verdict.BAD, "signing", missing, "Mend ATELIER_C2PA_CERTIFICATES.")
 
 
 def _instance(settings: Settings) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import c2pa
 
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, TransientEngineError
 from pipelines.provenance.credential import Credential
 
 SIGNED: Final = frozenset(
@@ -56,6 +56,8 @@ class Signer:
                 signed.open("w+b") as target,
             ):
                 builder.sign(self._signer, media_type, source, target)
+        except c2pa.C2paError.Io as error:  # the disk is full, for one
+            raise TransientEngineError(f"The signed output could not be written: {error}") from error
         except c2pa.C2paError as error:
             raise EngineError(f"The output could not be signed: {error}") from error
         os.replace(signed, path)

@@ -238,6 +238,7 @@ def test_doctor_finds_the_stack(stack):
     assert stack.url in found["up"]["detail"]
     assert found["server"]["verdict"] == "good"
     assert "worker" in found
+    assert str(stack.home / "credential") in found["signing"]["detail"]
     assert any("test/fake is here" in each["detail"] for each in findings)
     assert any("test/fake-far: no weights" in each["detail"] for each in findings)
 

@@ -1,6 +1,7 @@
 """Manifests as a verifier that is not ours reads them: c2pa's own."""
 
 import json
+import resource
 from pathlib import Path
 
 import c2pa
@@ -8,6 +9,7 @@ import pytest
 
 from infra.settings import Settings
 from pipelines import media
+from pipelines.errors import TransientEngineError
 from pipelines.outputs import File
 from pipelines.provenance.credential import Credential
 from pipelines.provenance.deployment import DeploymentMarks
@@ -76,6 +78,18 @@ def test_without_manifests_the_bytes_are_the_same_again(make: Make) -> None:
     assert make("png", marks).sha256 == make("png", marks).sha256
     assert make("png").sha256 != make("png").sha256  # a manifest has an id of its own
     assert make("png").sample_sha256 == make("png").sample_sha256
+
+
+def test_a_full_disk_is_an_error_that_may_pass(make: Make, credential: Credential) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    file = make("png", DeploymentMarks(None, None))
+    marks = DeploymentMarks(None, credential)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.bytes // 2, usual[1]))
+    try:
+        with pytest.raises(TransientEngineError, match="could not be written"):
+            marks.on_file(file.path, file.media_type, PROVENANCE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 def test_the_settings_allow_every_number() -> None:
