@@ -1,6 +1,6 @@
 """Pulling a model: from a repository of the hub into a folder here, whole or not at all.
 
-    licence → look up → describe → choose → room → fetch → check → put in place
+    licence → look up → describe → choose → take over → room → fetch → check → put in place
 
 What has been fetched stays in a folder of its own (`.pulling`) until all is there and checked, so that half
 a model is never offered; the next pull goes on where the last one stopped.
@@ -62,6 +62,7 @@ def pull(model: Model, models: Path, progress: OnProgress) -> Pulled:
         _drop_others(staging, keep=folder)
         names = _describe_and_choose(repository, folder, model)
         files = [repository.files[name] for name in names]
+        _take_over(target, files, folder)
         _check_room(folder, files)
         _fetch(repository, files, folder, progress)
         pulled = _check(folder, model, place, repository.revision)
@@ -93,15 +94,23 @@ def _check_family(layout: Layout, model: Model) -> None:
         )
 
 
+def _take_over(target: Path, files: list[HubFile], folder: Path) -> None:
+    """Link what another revision here has already: mostly everything, when only a page of text is new."""
+    for file in files:
+        place = folder / file.name
+        others = [] if place.exists() else [path / file.name for path in sorted(target.glob("*"))]
+        if same := next((other for other in others if file.is_at(other)), None):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.hardlink_to(same)
+
+
 def _check_room(folder: Path, files: list[HubFile]) -> None:
     """Raise PullFailed before anything is fetched that the disk has no room for."""
     here = sum(_size(folder / file.name) + _size(folder / (file.name + PART)) for file in files)
     need = sum(file.bytes for file in files) - here + SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if need > free:
-        raise PullFailed(
-            f"{need / GIB:.2f} GiB are needed at {folder.parent.parent.parent}, {free / GIB:.2f} GiB are free"
-        )
+        raise PullFailed(f"{need / GIB:.2f} GiB are needed in {folder}, {free / GIB:.2f} GiB are free")
 
 
 def _fetch(repository: Repository, files: list[HubFile], folder: Path, progress: OnProgress) -> None:

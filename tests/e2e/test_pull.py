@@ -60,6 +60,10 @@ def test_a_model_is_pulled_served_and_removed_without_a_restart(
         assert job.status == "succeeded", job.error
         assert client.read(job, job.outputs[0]).startswith(b"\x89PNG")
         assert REVISION in models(stack, hub, "show", "me/fox")
+        listed = models(stack, hub, "list", "--all", "--kind", "text-to-image").splitlines()
+        states = {line.split()[0]: line.split()[-1] for line in listed}
+        assert states["me/fox"] == "here"
+        assert states["black-forest-labs/flux.1-dev"] == "licence"
 
         models(stack, hub, "remove", "me/fox")
         wait_for(lambda: "me/fox" not in offered(client))

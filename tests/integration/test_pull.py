@@ -358,11 +358,13 @@ def test_a_newer_revision_takes_the_place_of_the_older(home: Home, hub: Hub) -> 
         listing.read_text().replace(REVISION, "0123456789ab" + "0" * 28).replace(REVISION[:12], older.name)
     )
 
+    hub.asked.clear()
     assert home.run("pull", "me/fox")[0] == 0
 
     assert home.catalog().get("me/fox").revision == REVISION
     assert home.is_whole()
     assert not older.exists()
+    assert hub.asked == [("model_index.json", "")], "what has not changed is not fetched again"
 
 
 def test_verify_names_what_has_changed_and_remove_deletes(home: Home) -> None:
