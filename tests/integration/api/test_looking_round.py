@@ -33,7 +33,7 @@ def test_models(client: httpx.Client, hand: Hand) -> None:
 
 
 def test_a_model_that_is_added_is_listed_without_a_restart(client: httpx.Client, api: ApiServer) -> None:
-    row = '[[model]]\nname = "test/added"\nfamily = "fake"\nkinds = ["text"]\nweights = "added"\nqueue = "new-line"'
+    row = '[[model]]\nname = "test/added"\nfamily = "fake"\nkinds = ["text"]\nweights = "added"\nqueue = "new"'
     lora = '[[lora]]\nname = "ink"\nmodels = ["test/added"]\nweights = "ink.safetensors"'
     file = api.settings.home / "models.toml"
 
