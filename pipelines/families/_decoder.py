@@ -76,7 +76,7 @@ class Decoder:
         self._joins = may_join(model)
         self._waiting: deque[Batch] = deque()
         self._running: list[Batch] = []
-        """At most one of them is reading its prompt, and at most one other is shared."""
+        """At most one of them is reading its prompt; those whose is read are merged at the next tick."""
 
     @property
     def busy(self) -> bool:
