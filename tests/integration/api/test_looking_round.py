@@ -33,20 +33,20 @@ def test_models(client: httpx.Client, hand: Hand) -> None:
 
 
 def test_a_model_that_is_added_is_listed_without_a_restart(client: httpx.Client, api: ApiServer) -> None:
-    row = '[[model]]\nname = "test/added"\nfamily = "fake"\nkinds = ["text"]\nweights = "added"\nqueue = "new"'
-    lora = '[[lora]]\nname = "ink"\nmodels = ["test/added"]\nweights = "ink.safetensors"'
+    row = '[[model]]\nname = "test/new"\nfamily = "fake"\nkinds = ["text"]\nweights = "added"\nqueue = "new"'
+    lora = '[[lora]]\nname = "ink"\nmodels = ["test/new"]\nweights = "ink.safetensors"'
     file = api.settings.home / "models.toml"
 
     file.write_text(f"{row}\n\n{lora}")
     try:
-        wait_for(lambda: any(model["id"] == "test/added" for model in data(client, "/v1/models")))
-        (added,) = (model for model in data(client, "/v1/models") if model["id"] == "test/added")
+        wait_for(lambda: any(model["id"] == "test/new" for model in data(client, "/v1/models")))
+        (added,) = (model for model in data(client, "/v1/models") if model["id"] == "test/new")
         assert added["loras"] == [{"name": "ink", "title": "ink", "licence": "unknown"}]
         assert added["licence_class"] == "unknown"
-        submitted(client, {"kind": "text", "model": "test/added", "inputs": {"prompt": "a"}})
+        submitted(client, {"kind": "text", "model": "test/new", "inputs": {"prompt": "a"}})
     finally:
         file.unlink()
-    wait_for(lambda: all(model["id"] != "test/added" for model in data(client, "/v1/models")))
+    wait_for(lambda: all(model["id"] != "test/new" for model in data(client, "/v1/models")))
 
 
 def test_kinds(client: httpx.Client) -> None:
