@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import torch
 from diffusers import AutoencoderTiny
 from diffusers.utils import logging as diffusers_logging
+from PIL import Image
 
 from pipelines.base import Capabilities, Output, Progress, Request
 from pipelines.errors import InvalidInputs, ModelUnavailable, OutOfMemory, Problem
@@ -44,7 +45,10 @@ class DiffusersFamily:
     readers: ClassVar[Mapping[str, int | None]] = {"tokenizer": None}
     """The tokenizers that must see a whole prompt, and how many tokens; None: as the tokenizer says."""
 
-    def __init__(self, pipe: Any, loras: Mapping[str, Lora] | None = None) -> None:
+    def __init__(self, pipe: Any, loras: Mapping[str, Lora] | None = None, *, tiling: bool = False) -> None:
+        """`tiling`: large outputs are decoded in tiles, which takes far less memory and some time."""
+        if tiling:
+            pipe.vae.enable_tiling()
         self.pipe = pipe
         """The pipeline as it was loaded."""
         self.scheduler = pipe.scheduler
@@ -162,7 +166,12 @@ class DiffusersFamily:
 
     def values(self, result: Any, bucket: Bucket) -> Sequence[Any]:
         """What was made, row by row, of what `pipe` returned."""
-        return as_pictures(result.images)
+        made = as_pictures(result.images)
+        if bucket.kind != "inpaint":
+            return made
+        # Autoencoders change what they only pass through: where the mask is black, the picture stays itself.
+        given = zip(made, bucket.pictures(), bucket.masks(), strict=True)
+        return [Image.composite(new, old, mask) for new, old, mask in given]
 
     def joined(self, rows: Sequence[Row], values: Sequence[Any]) -> Any:
         """One output of what its rows became, in order."""
@@ -264,9 +273,15 @@ class DiffusersFamily:
         return problems
 
     def _previewer(self) -> Previewer:
-        vae = self.pipe.vae
-        with torch.inference_mode():
-            return Previewer(self.decode, self.channels(), vae.device, exact=isinstance(vae, AutoencoderTiny))
+        vae, exact = self.pipe.vae, isinstance(self.pipe.vae, AutoencoderTiny)
+        dtype = vae.dtype
+        try:
+            if dtype == torch.float16:  # in which some overflow
+                vae.to(torch.float32)
+            with torch.inference_mode():
+                return Previewer(self.decode, self.channels(), vae.device, exact)
+        finally:
+            vae.to(dtype)
 
 
 def takes(pipe: Any, argument: str) -> bool:

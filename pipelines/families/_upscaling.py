@@ -1,6 +1,6 @@
 """What the upscalers share: a picture is enlarged as it is, a video frame by frame with the same noise."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +12,6 @@ from pipelines.errors import InvalidInputs, Problem
 from pipelines.families._bucket import Bucket, Row
 from pipelines.families._diffusers import DiffusersFamily
 from pipelines.families._pixels import as_pictures
-from pipelines.loras import Lora
 from pipelines.media import read_picture, read_video
 from pipelines.outputs import Video
 from pipelines.seeds import output_seed
@@ -34,11 +33,9 @@ class Upscaler(DiffusersFamily):
     """What it can work on, in pixels. Other sizes are filled up with the outermost pixels, and what becomes
     of those is cut off."""
 
-    def __init__(
-        self, pipe: Any, loras: Mapping[str, Lora] | None = None, *, max_pixels: int = 512 * 512
-    ) -> None:
+    def __init__(self, pipe: Any, *, max_pixels: int = 512 * 512, **more: Any) -> None:
         """`max_pixels`: the most width × height that is enlarged."""
-        super().__init__(pipe, loras)
+        super().__init__(pipe, **more)
         self.max_pixels = max_pixels
 
     def rows(self, number: int, request: Request) -> Iterator[Row]:

@@ -36,10 +36,8 @@ class VideoFamily(DiffusersFamily):
         if strange := set(call or {}) - set(self.tunable):
             known = ", ".join(self.tunable) or "nothing"
             raise ModelUnavailable(f"option call sets {', '.join(sorted(strange))}; it may set: {known}")
-        if tiling:
-            pipe.vae.enable_tiling()
         self.call = dict(call or {})
-        super().__init__(pipe, loras)
+        super().__init__(pipe, loras, tiling=tiling)
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         arguments = super().arguments(pipe, bucket)
