@@ -24,8 +24,8 @@ JOBS = {
     "unasked": "{id}; no server was asked",
 }
 
-NEAR = 0.05
-"""How far from 1 a picture's scale must be to be worth telling: it is estimated to about 3 %."""
+NEAR = 0.02
+"""How far from 1 a picture's scale must be to be worth telling: it is estimated to half a percent."""
 
 
 def verify(

@@ -40,7 +40,7 @@ BIT_SHARES: Final = (0.8, 0.5, 0.25, 0.0)
 """Strength of a wave that tells a bit, beside one that all marks have: the first by which those are AMPLE. In
 a picture with little room the number goes first."""
 
-AMPLE: Final = 3.0
+AMPLE: Final = 2.0
 """Strength of a wave that will still stand out after an edit, beside that of the picture around it."""
 
 LEAST_SHARE: Final = 0.35
