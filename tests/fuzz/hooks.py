@@ -163,7 +163,7 @@ def _fitting(kind: str, inputs: Json) -> Json:
     for field, media in KINDS[kind].media.items():
         if inputs.get(field) is not None:
             inputs[field] = _file(media)
-    if "strength" in inputs:
+    if "strength" in KINDS[kind].model_fields:
         inputs["strength"] = 1.0  # so that any number of steps takes one
     inputs |= {name: [] for name in ("loras", "extras") if name in inputs}
     return FITTING.get(kind, lambda inputs: inputs)(inputs)
