@@ -34,6 +34,10 @@ KNOWN_LABELS = {
 }
 """Labels of image classifiers that mean a category of the safety policy."""
 
+KINDS_BY_CHANNELS = {4: ["text-to-image", "image-to-image", "inpaint"], 9: ["inpaint"]}
+"""What a UNet does, by how many channels it takes: with 9 it is given a masked picture and the mask. Where
+latents have not 4 channels, the library does not inpaint."""
+
 UNET = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 TRANSFORMER = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
@@ -128,13 +132,14 @@ def check_has_weights(part: Path) -> None:
         raise FolderRefused(f"{part.name}/ has no .safetensors file")
 
 
-def _unet_size(folder: Path) -> Row:
-    """The size that a UNet was trained on, as the default."""
+def _unet(folder: Path) -> Row:
+    """What a UNet was trained for, and the size that it was trained on, as the default."""
     unet, vae = read_json(folder / "unet" / "config.json"), read_json(folder / "vae" / "config.json")
     scale = 2 ** (len(vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4) - 1)
     sample = unet.get("sample_size") or 64
     side = int(sample if isinstance(sample, int) else sample[0]) * scale
-    return {"defaults": {"width": side, "height": side}}
+    kinds = KINDS_BY_CHANNELS.get(unet.get("in_channels", 4), ["text-to-image", "image-to-image"])
+    return {"kinds": kinds, "defaults": {"width": side, "height": side}}
 
 
 def _suits(**defaults: Any) -> Callable[[Path], Row]:
@@ -242,8 +247,8 @@ def _music(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **mor
     return Layout(family, kinds, "music", needs, **more)
 
 
-STABLE_DIFFUSION = _image("stable_diffusion", needs=UNET, describe=_unet_size)
-SDXL = _image("sdxl", needs=UNET, describe=_unet_size)
+STABLE_DIFFUSION = _image("stable_diffusion", needs=UNET, describe=_unet)
+SDXL = _image("sdxl", needs=UNET, describe=_unet)
 FLUX = _image("flux", describe=_flux)
 
 LTX = _video("ltx", "text-to-video", "image-to-video", describe=video_layouts.ltx)
@@ -252,10 +257,10 @@ LTX2 = _video("ltx2", "text-to-video", "image-to-video", describe=video_layouts.
 PIPELINES: dict[str, Layout] = {
     "StableDiffusionPipeline": STABLE_DIFFUSION,
     "StableDiffusionImg2ImgPipeline": STABLE_DIFFUSION,
-    "StableDiffusionInpaintPipeline": _image("stable_diffusion", "inpaint", needs=UNET, describe=_unet_size),
+    "StableDiffusionInpaintPipeline": _image("stable_diffusion", "inpaint", needs=UNET, describe=_unet),
     "StableDiffusionXLPipeline": SDXL,
     "StableDiffusionXLImg2ImgPipeline": SDXL,
-    "StableDiffusionXLInpaintPipeline": _image("sdxl", "inpaint", needs=UNET, describe=_unet_size),
+    "StableDiffusionXLInpaintPipeline": _image("sdxl", "inpaint", needs=UNET, describe=_unet),
     "StableDiffusion3Pipeline": _image("sd3", describe=_suits(width=1024, height=1024, guidance=7.0)),
     "FluxPipeline": FLUX,
     "FluxImg2ImgPipeline": FLUX,

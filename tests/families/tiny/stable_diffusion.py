@@ -1,12 +1,14 @@
 """A Stable Diffusion of random weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderTiny,
     DDIMScheduler,
+    StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
@@ -16,7 +18,14 @@ from tests.families.cases import Case, Given
 from tests.families.tiny.tokenizers import clip_tokenizer
 
 
-def save_stable_diffusion(folder: Path, *, tiny_vae: bool = False) -> Path:
+def save_inpainting(folder: Path) -> Path:
+    """A StableDiffusionInpaintPipeline whose UNet is given the masked picture, too."""
+    return save_stable_diffusion(folder, pipeline=StableDiffusionInpaintPipeline, channels=9)
+
+
+def save_stable_diffusion(
+    folder: Path, *, tiny_vae: bool = False, pipeline: Any = StableDiffusionPipeline, channels: int = 4
+) -> Path:
     """A StableDiffusionPipeline of random weights for small pictures (latents are 1/4 of the pixels)."""
     torch.manual_seed(0)
     tokenizer = clip_tokenizer()
@@ -35,6 +44,7 @@ def save_stable_diffusion(folder: Path, *, tiny_vae: bool = False) -> Path:
     )
     unet = UNet2DConditionModel(
         sample_size=16,
+        in_channels=channels,
         block_out_channels=(32, 64),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
@@ -51,7 +61,7 @@ def save_stable_diffusion(folder: Path, *, tiny_vae: bool = False) -> Path:
         set_alpha_to_one=False,
         steps_offset=1,
     )
-    pipe = StableDiffusionPipeline(
+    pipe = pipeline(
         vae=_tiny_vae() if tiny_vae else _kl_vae(),
         text_encoder=text,
         tokenizer=tokenizer,
@@ -99,5 +109,12 @@ CASES = [
             "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
         },
         tolerance=1 / 255,
-    )
+    ),
+    Case(
+        name="inpainting",
+        family="stable_diffusion",
+        save=save_inpainting,
+        inputs={"inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")}},
+        tolerance=1 / 255,
+    ),
 ]
