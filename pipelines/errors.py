@@ -78,7 +78,7 @@ class PromptBlocked(InvalidInputs):
 
     type = "prompt_blocked"
 
-    def __init__(self, problems: Sequence[Problem], categories: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[Problem], categories: Sequence[str] = ()) -> None:
         super().__init__(problems)
         self.categories = tuple(categories)
 

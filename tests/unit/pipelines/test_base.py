@@ -36,7 +36,7 @@ def test_every_error_has_a_type_of_its_own_a_title_and_a_detail():
 
     assert len({each.type for each in classes}) == len(classes) > 8
     for each in classes:
-        error = each([]) if each is errors.InvalidInputs else each()
+        error = each([]) if issubclass(each, errors.InvalidInputs) else each()
         assert error.title.endswith(".")
         assert error.detail == error.title
         assert isinstance(error.retryable, bool)
