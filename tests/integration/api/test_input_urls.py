@@ -81,6 +81,22 @@ def test_the_file_becomes_an_upload(downloading: ApiServer, files: ThreadingHTTP
     assert files.RequestHandlerClass.asked == ["/a.png"]  # type: ignore[attr-defined]
 
 
+def test_an_input_for_sound_takes_a_sound(downloading: ApiServer, files: ThreadingHTTPServer) -> None:
+    sound, picture = (f"http://127.0.0.1:{files.server_port}/{name}" for name in ("a.wav", "a.png"))
+    music = {"kind": "continue-music", "model": "test/fake-music"}
+    with downloading.client() as client:
+        job = submitted(client, {**music, "inputs": {"audio": {"url": sound}}})
+        assert job["inputs"]["audio"].keys() == {"upload"}
+        body = problem(
+            client.post("/v1/jobs", json={**music, "inputs": {"audio": {"url": picture}}}),
+            422,
+            "invalid_inputs",
+        )
+    assert [(fault["pointer"], fault["detail"]) for fault in body["errors"]] == [
+        ("/inputs/audio/url", "The URL gives image/png; a sound or a score is needed.")
+    ]
+
+
 UNUSABLE = {
     "a.wav": "an image is needed",
     "a.html": "Accepted are",
