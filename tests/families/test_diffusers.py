@@ -4,6 +4,7 @@ import io
 import os
 import time
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,53 @@ class Models:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return Models(tmp_path_factory.mktemp("diffusers"))
+
+
+NOISE = {"ddim", "euler", "euler-ancestral", "heun", "dpm-solver", "unipc", "lcm"}
+FLOW = {"euler", "unipc"}
+SAYS = {  # family: kinds that are made one row at a time, samplers, takes a negative prompt, takes LoRAs
+    "stable_diffusion": ((), NOISE, True, True),
+    "sdxl": ((), NOISE, True, True),
+    "sd3": ((), FLOW, True, True),
+    "flux": ((), FLOW, True, True),
+    "flux2_klein": (("image-to-image",), FLOW, False, True),
+    "qwen_image": ((), FLOW, True, True),
+    "z_image": ((), {"euler"}, True, True),
+    "sana": ((), {*FLOW, "dpm-solver"}, True, True),
+    "sana_sprint": ((), set(), False, True),
+    "sd_x4": ((), NOISE, True, True),
+    "sd_latent_x2": ((), {"euler"}, True, False),
+}
+"""What upgrades of diffusers might change."""
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_a_family_can_do(name: str) -> None:
+    family = load_family(name)
+    can = family.capabilities
+
+    assert (can.max_batch, can.previews, can.repeats, can.serves) == (8, True, True, ())
+    pipelines = set(family.pipelines.values())
+    assert SAYS[name] == (
+        can.singly,
+        set(family.schedulers),
+        all("negative_prompt" in signature(each.__call__).parameters for each in pipelines),
+        all(hasattr(each, "load_lora_weights") for each in pipelines),
+    )
+
+
+def test_lcm_needs_few_steps_and_no_guidance(models: Models) -> None:
+    told = Told()
+    request = models.request("sdxl", scheduler="lcm", guidance=0.0, steps=4)
+    calls: list[int] = []
+    hook = models.get("sdxl").pipe.unet.register_forward_pre_hook(
+        lambda module, args: calls.append(len(args[0]))
+    )
+    models.get("sdxl").run([request], told)
+    hook.remove()
+
+    assert told.steps == [(step, 4) for step in range(1, 5)]
+    assert calls == [1] * 4
 
 
 @pytest.mark.parametrize(
@@ -286,10 +334,6 @@ def test_a_lora_that_does_not_fit_fails_only_who_asks_for_it(
 
     after = family.run([models.request("stable_diffusion")], Told())[0][0]
     assert difference(before, after) == 0
-
-
-def test_upscalers_take_no_loras(models: Models) -> None:
-    assert not hasattr(models.get("sd_latent_x2").pipe, "load_lora_weights")
 
 
 # Previews

@@ -40,17 +40,13 @@ def clip_encoder(tokenizer: Any, *, projection: bool = False) -> Any:
 
 
 def t5_encoder(tokenizer: Any) -> T5EncoderModel:
-    config = T5Config(
-        vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4
-    )
+    config = T5Config(vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4)
     return T5EncoderModel(config).eval()
 
 
 def umt5_encoder(tokenizer: Any) -> UMT5EncoderModel:
     """A T5 for many languages."""
-    config = UMT5Config(
-        vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4
-    )
+    config = UMT5Config(vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4)
     return UMT5EncoderModel(config).eval()
 
 
@@ -67,15 +63,15 @@ def llama_encoder(tokenizer: Any) -> LlamaModel:
     return LlamaModel(config).eval()
 
 
-def qwen3_encoder(tokenizer: Any, *, head: bool, layers: int = 2) -> Any:
+def qwen3_encoder(tokenizer: Any, *, head: bool, layers: int = 2, heads: int = 4) -> Any:
     """With the head of a language model, or without."""
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
         intermediate_size=48,
         num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=heads,
+        num_key_value_heads=(heads + 1) // 2,
         head_dim=8,
         max_position_embeddings=2048,
     )

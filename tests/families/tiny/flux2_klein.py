@@ -36,7 +36,7 @@ def save_flux2_klein(folder: Path) -> Path:
     pipe = Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=vae.eval(),
-        text_encoder=qwen3_encoder(tokenizer, head=True, layers=27),
+        text_encoder=qwen3_encoder(tokenizer, head=True, layers=27, heads=1),
         tokenizer=tokenizer,
         transformer=Flux2Transformer2DModel(
             in_channels=4 * CHANNELS,
