@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from pipelines.outputs import Sound, Video
 
 from pipelines.base import Output, Request, load_pipeline
 from pipelines.catalog import Catalog, add_folder
 from pipelines.errors import PipelineError, Stopped
+from pipelines.outputs import Sound, Video
 from tests.families import samples
 from tests.families.cases import Given, cases
 
