@@ -78,8 +78,17 @@ class Step:
         if isinstance(self.scheduler, FlowMatchEulerDiscreteScheduler):
             sigma = self.scheduler.sigmas[self.scheduler.step_index - 1]
             return self.sample.float() - sigma * self.output.float()
-        last = self.result[-1]
+        last = self.scheduler.model_outputs[-1] if _remembers_samples(self.scheduler) else self.result[-1]
         return last if isinstance(last, torch.Tensor) and last.shape == self.latents.shape else self.latents
+
+
+def _remembers_samples(scheduler: Any) -> bool:
+    """Whether it goes by the final latents that it foresaw at its last steps, and has them still."""
+    if isinstance(scheduler, UniPCMultistepScheduler):
+        return bool(scheduler.config.predict_x0)
+    if isinstance(scheduler, DPMSolverMultistepScheduler):
+        return str(scheduler.config.algorithm_type).endswith("dpmsolver++")
+    return False
 
 
 @contextmanager

@@ -24,7 +24,6 @@ class LTX(VideoFamily):
         "decode_timestep",
         "decode_noise_scale",
         "guidance_rescale",
-        "timesteps",
     )
     readers: ClassVar = {"tokenizer": 128}
 

@@ -9,8 +9,8 @@ import numpy as np
 from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
 from numpy.typing import NDArray
 
-from pipelines.base import Capabilities
-from pipelines.errors import EngineError
+from pipelines.base import Capabilities, Request
+from pipelines.errors import EngineError, Problem
 from pipelines.families._bucket import Bucket
 from pipelines.families._diffusers import NEEDS
 from pipelines.families._videos import VideoFamily
@@ -36,6 +36,13 @@ class LTX2(LTX):
         *("sigmas", "use_cross_timestep", "motion_speed", "image_crf"),
     )
     readers: ClassVar = {"tokenizer": 1024}
+
+    def problems(self, request: Request) -> list[Problem]:
+        problems = super().problems(request)
+        fixed = len(self.call.get("sigmas", ()))
+        if fixed and request.inputs.steps != fixed:
+            problems.append(Problem("/inputs/steps", f"this model takes {fixed} steps"))
+        return problems
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         arguments = super().arguments(pipe, bucket) | {"output_type": "np"}

@@ -39,9 +39,14 @@ class Wan(VideoFamily):
     def dtypes(cls, dtype: torch.dtype) -> Any:
         return {"vae": torch.float32, "image_encoder": torch.float32, "default": dtype}
 
+    @property
+    def in_halves(self) -> bool:
+        """Whether one transformer makes the noisier steps, another the rest."""
+        return getattr(self.pipe, "transformer_2", None) is not None
+
     def pipeline(self, kind: str) -> Any:
         if kind == "video-to-video":
-            if getattr(self.pipe, "transformer_2", None) is not None:
+            if self.in_halves:
                 raise ModelUnavailable("these weights are in two halves, of which it would run only one")
             if self.pipe.config.get("expand_timesteps"):
                 raise ModelUnavailable("these weights have latents of a size that it does not know")
@@ -50,7 +55,12 @@ class Wan(VideoFamily):
     def problems(self, request: Request) -> list[Problem]:
         if request.inputs.scheduler and not self.scheduler.config.get("use_flow_sigmas"):
             return [Problem("/inputs/scheduler", "does not go with this model; it takes its own only")]
-        return super().problems(request)
+        problems = super().problems(request)
+        if request.inputs.loras and self.in_halves:
+            problems.append(
+                Problem("/inputs/loras", "these weights are in two halves: it would change one only")
+            )
+        return problems
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         arguments = super().arguments(pipe, bucket)

@@ -20,6 +20,7 @@ from pipelines.families._bucket import Bucket
 from pipelines.kinds import parse_inputs
 from tests.families import samples
 from tests.families.cases import Given
+from tests.families.lora import save_lora
 from tests.families.tiny import (
     animatediff,
     cogvideox,
@@ -271,6 +272,43 @@ def test_guidance_of_one_switches_off_all_guidance_of_ltx2(load, request_of):
         assert (
             passes.rows == [2, 1, 1] * 3
         )  # with and without words; then without a block; without each other
+
+
+def test_ltx2_with_steps_of_its_own(load, request_of):
+    distilled = load("ltx2", call={"sigmas": [1.0, 0.5]})
+
+    told = Told()
+    distilled.run([request_of("ltx2", steps=2, guidance=1.0)], told)
+    assert told.steps == [(1, 2), (2, 2)]
+    with pytest.raises(InvalidInputs, match="takes 2 steps"):
+        run(distilled, request_of("ltx2", steps=3))
+
+
+@pytest.mark.parametrize("sampler", [None, "dpm-solver"])
+def test_previews_of_wan_show_what_will_be_not_the_noise(load, request_of, monkeypatch, sampler):
+    seen = []
+    pipeline = load("wan")
+    monkeypatch.setattr(pipeline, "spatial", lambda latents, bucket: seen.append(latents) or latents[:, :, 0])
+    monkeypatch.setattr(_previews, "SECONDS", 0)
+    monkeypatch.setattr(_previews, "SHARE", float("inf"))
+
+    run(pipeline, request_of("wan", steps=6, scheduler=sampler))
+
+    distances = [float((latents - seen[-1]).abs().mean()) for latents in seen]
+    assert distances[0] < 0.2  # the latents of then are 0.4 away
+
+
+def test_a_lora_changes_a_video_and_leaves_the_model_as_it_was(load, saved, request_of, tmp_path):
+    own = load_family("wan").load(saved("wan"), "cpu", "float32")
+    lora = save_lora(own.pipe, tmp_path, "slow")
+    pipeline = load("wan", loras={"slow": lora})
+    asked = {"loras": [{"name": "slow", "scale": 1.0}]}
+    before = run(pipeline, request_of("wan"))
+
+    assert difference(before, run(pipeline, request_of("wan", **asked))) > 0
+    assert difference(before, run(pipeline, request_of("wan"))) == 0
+    with pytest.raises(InvalidInputs, match="it would change one only"):
+        run(load("wan_halves"), request_of("wan_halves", **asked))
 
 
 def test_both_halves_of_wan_run_and_the_second_has_guidance_of_its_own(load, request_of):
