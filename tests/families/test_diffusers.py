@@ -15,13 +15,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from pipelines.base import Request, load_family, load_pipeline
-from pipelines.catalog import Catalog
+from pipelines.catalog import Catalog, add_folder
 from pipelines.errors import EngineError, InvalidInputs
 from pipelines.families import _previews
 from pipelines.families._diffusers import DiffusersFamily
 from pipelines.families._previews import Budget, Previewer
 from pipelines.kinds import parse_inputs
 from pipelines.loras import Lora
+from pipelines.models import Model
 from tests.families import samples
 from tests.families.cases import Given
 from tests.families.lora import save_lora
@@ -334,6 +335,32 @@ def test_a_lora_that_does_not_fit_fails_only_who_asks_for_it(
 
     after = family.run([models.request("stable_diffusion")], Told())[0][0]
     assert difference(before, after) == 0
+
+
+def test_a_lora_is_installed_by_a_table_and_asked_for_by_its_name(models: Models, tmp_path: Path) -> None:
+    save_lora(models.load("stable_diffusion").pipe, tmp_path, "ink")
+    file = tmp_path / "models.toml"
+    add_folder(models.weights("stable_diffusion"), file, "tiny/sd")
+    with file.open("a") as table:
+        table.write('[[lora]]\nname = "ink"\nmodels = ["tiny/sd"]\nweights = "ink.safetensors"\n')
+    catalog = Catalog.load([file])
+    asked = {"prompt": "a fox", "width": 64, "height": 64, "steps": 2, "seed": 1}
+
+    plain, inked = (
+        catalog.resolve("text-to-image", "tiny/sd", {**asked, "loras": loras}).inputs
+        for loras in ([], [{"name": "ink", "scale": 4.0}])
+    )
+    sent = Model.model_validate(catalog.get("tiny/sd").model_dump(mode="json"))  # as an engine gets it
+    pipeline = load_pipeline(sent, "cpu")
+    one, other = (
+        pipeline.run([Request("a", "text-to-image", inputs)], Told())[0][0] for inputs in (plain, inked)
+    )
+
+    assert difference(one, other) > 0
+    assert plain.batch_key() != inked.batch_key()
+    with pytest.raises(InvalidInputs, match="no LoRA 'oil'; it has ink") as caught:
+        catalog.resolve("text-to-image", "tiny/sd", {**asked, "loras": [{"name": "oil"}]})
+    assert caught.value.problems[0].pointer == "/inputs/loras/0/name"
 
 
 # Previews
