@@ -25,7 +25,7 @@ from pipelines.models import Model
 from pipelines.outputs import File
 from pipelines.provenance import NO_MARKS, Marks
 from pipelines.safety import Policy, Verdict
-from pipelines.safety.guard import Guard, released
+from pipelines.safety.guard import Guard, Stream, released
 from workers.engine_cache import PipelineCache
 from workers.messages import Message, PipeClosed, Sender
 
@@ -151,6 +151,9 @@ class Run:
         self._places: dict[str, Place] = {}
         self._open: dict[str, Request] = {}
         self._told_at: dict[str, float] = {}
+        self._streams: dict[tuple[str, int], Stream] = {}
+        self._blocked: dict[str, tuple[str, ...]] = {}
+        """Requests that must not go on, and for which categories."""
         self._take(order)
 
     def _take(self, order: Message) -> list[Request]:
@@ -212,13 +215,16 @@ class Run:
     def delta(self, request: Request, index: int, text: str) -> None:
         self.has_spoken = True
         self._sender.send("delta", request=request.id, index=index, text=text)
+        stream = self._streams.setdefault((request.id, index), self._guard.stream())
+        if blocked := stream.blocked_by(text):
+            self._blocked[request.id] = blocked
 
     def progress(self, request: Request, step: int, total: int) -> None:
         if self._is_due(request, step, total):
             self._tell_progress(request, step, total, None)
 
     def stopped(self, request: Request) -> bool:
-        return self._orders.stopped(request.id)
+        return request.id in self._blocked or self._orders.stopped(request.id)
 
     def done(self, request: Request, outputs: list[Output]) -> None:
         if len(outputs) != request.inputs.n:
@@ -245,17 +251,23 @@ class Run:
         """An output as the safety policy lets it go; raises OutputBlocked. The parent is told of it."""
         found = self._guard.found_in(output)
         if found.blocked:
-            self._tell_found(request, found.blocked, "block")
-            raise OutputBlocked(f"It is refused for: {', '.join(found.blocked)}.")
+            raise self._refusal(request, found.blocked)
         if found.labels:
             self._tell_found(request, found.labels, "blur" if found.blur else "label")
         return released(output, self._places[request.id].verdict | found)
+
+    def _refusal(self, request: Request, categories: Sequence[str]) -> OutputBlocked:
+        """The error of a request whose output is not given out. The parent is told of it."""
+        self._tell_found(request, categories, "block")
+        return OutputBlocked(f"It is refused for: {', '.join(categories)}.")
 
     def _tell_found(self, request: Request, categories: Sequence[str], follows: str) -> None:
         self._sender.send("found", request=request.id, categories=list(categories), follows=follows)
 
     def failed(self, request: Request, error: PipelineError) -> None:
         del self._open[request.id]
+        if isinstance(error, Stopped) and request.id in self._blocked:
+            error = self._refusal(request, self._blocked[request.id])
         if isinstance(error, Stopped) and self.stopped(request):
             self._sender.send("stopped", request=request.id)
         else:

@@ -14,13 +14,17 @@ from pipelines.models import Model
 from pipelines.outputs import Video
 from pipelines.safety.classifiers import Classifier, load_classifier
 from pipelines.safety.policy import Policy, Verdict
-from pipelines.safety.prompts import categories_in
+from pipelines.safety.prompts import OVERLAP, categories_in
 
 LOOKED_AT = 8
 """Frames of a video that are looked at, evenly spaced."""
 
 BLURRED_SIDE = 10
 """Pixels of the longer side to which a picture is brought down before it is drawn out again."""
+
+
+READ_EVERY = 200
+"""Characters of a text after which it is read, while it is written."""
 
 
 class Guard:
@@ -34,6 +38,10 @@ class Guard:
     def hides_previews(self, verdict: Verdict) -> bool:
         """Whether unfinished pictures would show what the finished ones may not."""
         return verdict.blur or (bool(self._rows) and self._policy.withholds)
+
+    def stream(self) -> "Stream":
+        """What reads a text while it is written."""
+        return Stream(self._policy)
 
     def found_in(self, output: Output) -> Verdict:
         """What follows from what is in an output; raises OutputBlocked where it cannot be looked at and must
@@ -65,6 +73,23 @@ class Guard:
         if not self._rows and self._policy.fail_closed:
             raise OutputBlocked("It could not be checked: no classifier is installed.")
         return self._policy.judge(sorted(found))
+
+
+class Stream:
+    """A text that is read while it is written, now and then."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._read, self._unread = "", ""
+
+    def blocked_by(self, piece: str) -> tuple[str, ...]:
+        """The categories for which the text must not go on after this piece."""
+        self._unread += piece
+        if len(self._unread) < READ_EVERY:
+            return ()
+        text = self._read[-OVERLAP:] + self._unread
+        self._read, self._unread = text, ""
+        return self._policy.judge(categories_in(text)).blocked
 
 
 def released(output: Output, verdict: Verdict) -> Output:

@@ -2,14 +2,14 @@
 this process."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from pipelines.base import Capabilities, Output, Progress, Request
+from pipelines.base import Capabilities, Emit, Output, Progress, Request
 from pipelines.errors import OutOfMemory, PipelineError, Stopped, TransientEngineError
 from pipelines.safety import Policy, Verdict
 from pipelines.safety.guard import Guard
@@ -48,7 +48,7 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
         return tmp_path / name
 
     def carry_out(
-        run: FamilyRun,
+        run: "FamilyRun | Talker",
         stopped: Callable[[str], bool] = lambda request: False,
         n: int = 1,
         guard: Guard | None = None,
@@ -68,7 +68,7 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
         ]
         current = Run(Sender(writing), Nobody(stopped), {"model": {}, "requests": requests}, guard)
         try:
-            current.carry_out(Broken(run))
+            current.carry_out(Broken(run) if callable(run) else run)
         except PipelineError as error:
             current.fail_rest(error)
         messages: list[Message] = []
@@ -118,6 +118,40 @@ def test_what_is_kept_back_fails_its_request_alone_and_the_worker_is_told_why(
     ]  # fmt: skip
     assert (messages[1]["categories"], messages[1]["follows"]) == (["sexual"], "block")
     assert messages[2]["error"]["type"] == "output_blocked"
+
+
+class Talker:
+    """A family that writes the same words for every request until it is stopped, or for long enough."""
+
+    capabilities = Capabilities(max_batch=8, serves=("text-to-image",), streams=True)
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self.words = words
+
+    def serve(self, requests: Iterable[Request | None], emit: Emit) -> None:
+        for request in filter(None, requests):
+            pieces = 0
+            while pieces < 100 and not emit.stopped(request):
+                emit.delta(request, 0, self.words[request.id])
+                pieces += 1
+            if emit.stopped(request):
+                emit.failed(request, Stopped())
+            else:
+                emit.done(request, [Output(0, self.words[request.id] * pieces, seed=1)])
+
+
+def test_a_text_ends_where_it_becomes_what_is_blocked(carry_out: Callable[..., list[Message]]) -> None:
+    talker = Talker({"a": "the child was naked, ", "b": "the fox met an owl, "})
+
+    messages = carry_out(talker)
+
+    seen = told(messages)
+    assert ("done", "b") in seen
+    assert seen.count(("delta", "b")) == 100
+    assert 0 < seen.count(("delta", "a")) < 20
+    assert [message["categories"] for message in messages if message["is"] == "found"] == [["minors"]]
+    (failed,) = (message["error"] for message in messages if message["is"] == "failed")
+    assert failed["type"] == "output_blocked"
 
 
 def test_a_request_that_is_to_be_blurred_shows_no_previews(carry_out: Callable[..., list[Message]]) -> None:
