@@ -173,8 +173,9 @@ class UploadBody(BaseModel):
 
     id: str = Field(description='For inputs: `{"upload": id}`.')
     filename: str
-    media_type: str = Field(description="As stored, whatever was sent: image/png, audio/flac, audio/midi or"
-        " video/webm.")
+    media_type: str = Field(
+        description="As stored, whatever was sent: image/png, audio/flac, audio/midi or video/webm."
+    )
     bytes: int
     sha256: str
     width: int | None = Field(None, description="Pixels; of images and videos.")
@@ -223,7 +224,9 @@ class KindBody(BaseModel):
     makes: str = Field(
         description="`image`, `video`, `audio` or `text`; an upscale makes what it is given, mostly an image."
     )
-    files: dict[str, str] = Field(description="What each input that takes a file may be given, in these words.")
+    files: dict[str, str] = Field(
+        description="What each input that takes a file may be given, in the same words."
+    )
     default_model: str | None = None
     models: list[str]
     inputs: Json = Field(description="JSON Schema.")

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 SCHEMA = 3
-"""Number of the record's layout; 2 added `webhook`, 3 inputs and kinds that older workers refuse. Code of schema N reads and writes N and N−1."""
+"""Number of the record's layout; 2 added `webhook`, 3 inputs and kinds that older workers refuse. Code of
+schema N reads and writes N and N−1."""
 
 
 class Status(StrEnum):
@@ -218,8 +219,8 @@ class Job:
     webhook: str | None = None
     """Who is told when it is over: the id of a webhook endpoint (`we_…`) or a URL."""
     seed_chosen: bool = False
-    """Whether its seed was chosen for it. One that was given must repeat bit for bit, so it is not computed in
-    a batch whose other members come and go."""
+    """Whether its seed was chosen for it. One that was given must repeat bit for bit, so it is not computed
+    in a batch whose other members come and go."""
 
     @property
     def alone(self) -> bool:

@@ -12,7 +12,7 @@ TALE = "steps=4 sleep=0.3"
 
 
 def queued(cluster: Cluster, *links: tuple[str, str, dict[str, Any]]) -> list[Job]:
-    """A chain of jobs, as the API would enqueue it: kind, model, and inputs that name earlier ones by number."""
+    """A chain of jobs, as the API would enqueue it: kind, model, inputs that name earlier ones by number."""
     ids = [new_job_id() for _ in links]
     jobs = []
     for job_id, (kind, model, inputs) in zip(ids, links, strict=True):
