@@ -62,7 +62,7 @@ def categories_in(text: str) -> tuple[str, ...]:
     for start in range(0, max(len(text) - OVERLAP, 1), PIECE):
         for reading in readings(text[start : start + PIECE + OVERLAP]):
             found |= listed.found_in(reading)
-        time.sleep(0)  # lets a server's other requests go on: a long text takes half a second
+        time.sleep(0)  # lets a server's other requests go on: a long text takes a tenth of a second
     return tuple(name for name in CATEGORIES if name in found)
 
 
