@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "watermark.md"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.watermark", description=__doc__)
     parser.add_argument("--unmarked", type=int, default=2000, help="pictures without a mark")
-    parser.add_argument("--marked", type=int, default=400, help="pictures that are marked and edited")
+    parser.add_argument("--marked", type=int, default=300, help="pictures that are marked and edited")
     parser.add_argument("--seed", type=int, default=7, help="of the pictures")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many share the work")
     given = parser.parse_args()
