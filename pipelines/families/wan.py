@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from diffusers import (
     DPMSolverMultistepScheduler,
-    UniPCMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
     WanImageToVideoPipeline,
     WanPipeline,
     WanVideoToVideoPipeline,
@@ -15,10 +15,10 @@ from pipelines.base import Capabilities, Request
 from pipelines.errors import ModelUnavailable, Problem
 from pipelines.families._bucket import Bucket
 from pipelines.families._diffusers import NEEDS
+from pipelines.families._schedulers import FLOW
 from pipelines.families._videos import VideoFamily, by_mean_and_deviation
 
-SAMPLERS = {"unipc": UniPCMultistepScheduler, "dpm-solver": DPMSolverMultistepScheduler}
-"""Those that know the flows that Wan was trained on, by the same settings as its own."""
+SAMPLERS = {**FLOW, "dpm-solver": DPMSolverMultistepScheduler}
 
 
 class Wan(VideoFamily):
@@ -53,7 +53,7 @@ class Wan(VideoFamily):
         return super().pipeline(kind)
 
     def problems(self, request: Request) -> list[Problem]:
-        if request.inputs.scheduler and not self.scheduler.config.get("use_flow_sigmas"):
+        if request.inputs.scheduler and not self._flows():
             return [Problem("/inputs/scheduler", "does not go with this model; it takes its own only")]
         problems = super().problems(request)
         if request.inputs.loras and self.in_halves:
@@ -80,3 +80,8 @@ class Wan(VideoFamily):
     def denormalised(self, latents: torch.Tensor) -> torch.Tensor:
         config = self.pipe.vae.config
         return by_mean_and_deviation(latents, config.latents_mean, config.latents_std)
+
+    def _flows(self) -> bool:
+        """Whether its own sampler has the settings that the others need."""
+        own = self.scheduler
+        return isinstance(own, FlowMatchEulerDiscreteScheduler) or bool(own.config.get("use_flow_sigmas"))
