@@ -1,5 +1,6 @@
 """Running tiny models, and comparing what they make."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,27 @@ from pipelines.outputs import Sound, Video
 from tests.families import samples
 from tests.families.cases import Given, cases
 
+TOLD_OF_TINY_MODELS = [
+    "`torch.nn.utils.weight_norm` is deprecated",  # by which autoencoders of sound are built
+    "At least one mel filter has all zero values",  # AudioLDM 2's own ones
+]
+
 CASES = {case.name: case for case in cases()}
 
 
 def build(folder: Path) -> Path:
     """Save every case's model, and list them in a catalog file as `tiny/<name>`, as an operator would."""
     file = folder / "models.toml"
-    for case in CASES.values():
-        saved = case.save(folder / case.name)
-        if saved.suffix == ".toml":
-            with file.open("a", encoding="utf-8") as catalog:
-                catalog.write(saved.read_text(encoding="utf-8"))
-        else:
-            add_folder(saved, file, f"tiny/{case.name}")
+    with warnings.catch_warnings():
+        for told in TOLD_OF_TINY_MODELS:  # to whichever test comes first
+            warnings.filterwarnings("ignore", told)
+        for case in CASES.values():
+            saved = case.save(folder / case.name)
+            if saved.suffix == ".toml":
+                with file.open("a", encoding="utf-8") as catalog:
+                    catalog.write(saved.read_text(encoding="utf-8"))
+            else:
+                add_folder(saved, file, f"tiny/{case.name}")
     return file
 
 
