@@ -77,7 +77,8 @@ MEASURES = ("width", "height", "duration_seconds", "frames", "fps", "sample_rate
 class Artifact:
     """One stored file. role: `output`, or what was made from one: `thumbnail`, `preview`, `frames`, `score`.
 
-    bytes: its size. url: a path of the API. facts: what is known of it beside, such as `finish_reason`.
+    bytes: its size. sample_sha256: digest of what the model made, whatever the file's format.
+    url: a path of the API. facts: what is known of it beside, such as `finish_reason`.
     What a file does not have is None: width and height in pixels, duration_seconds, the number of frames,
     fps, sample_rate and channels of its sound.
     """
@@ -97,6 +98,7 @@ class Artifact:
     fps: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    sample_sha256: str | None = None
     facts: Json = field(default_factory=dict)
 
     @classmethod
@@ -111,6 +113,7 @@ class Artifact:
             str(data.get("url", "")),
             data.get("seed"),
             **{name: data.get(name) for name in MEASURES},
+            sample_sha256=data.get("sample_sha256"),
             facts=data.get("facts") or {},
         )
 
