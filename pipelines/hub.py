@@ -6,6 +6,7 @@ file that a process did not finish, so the half-fetched file is ours: a later pu
 
 import errno
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pipelines.errors import PullFailed
 
 PART = ".part"
 """What a half-fetched file's name ends with."""
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -79,8 +82,8 @@ def look_up(name: str, revision: str) -> Repository:
         )
         for each in found.siblings or []
     }
-    if not found.sha:
-        raise PullFailed(f"the hub does not say which revision of {name} this is")
+    if not COMMIT.fullmatch(found.sha or ""):  # it becomes the name of a folder
+        raise PullFailed(f"the hub does not say which commit of {name} this is")
     return Repository(name, found.sha, files)
 
 

@@ -33,6 +33,8 @@ class Hub:
     """For each of the next requests of a file, after how many bytes the connection is dropped."""
     hold: dict[str, int] = field(default_factory=dict)
     """Files that stop coming after so many bytes, until `released`."""
+    commit: str = REVISION
+    """Which commit it says that each repository stands at."""
     released: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -124,7 +126,7 @@ class Hub:
         if files is None or revision not in {REVISION, "main"}:
             return None
         siblings = [_sibling(name, content) for name, content in files.items()]
-        return {"id": repository, "sha": REVISION, "siblings": siblings, "tags": [], "private": False}
+        return {"id": repository, "sha": self.commit, "siblings": siblings, "tags": [], "private": False}
 
 
 def _sibling(name: str, content: bytes) -> dict[str, Any]:

@@ -18,6 +18,10 @@ UNICODE = b"UNICODE\0"
 """How EXIF says that a comment is UTF-16, in the byte order of the block."""
 
 
+LONGEST_COMMENT = 60_000
+"""Most bytes of an EXIF comment: a JPEG takes 65,533 of a block. The XMP and the manifest are there, too."""
+
+
 def png(picture: Image.Image, history: Mapping[str, str], effort: int = 6) -> bytes:
     """PNG whose international text chunks say how it was made. `effort`: 0 to 9, for smaller files."""
     info = PngImagePlugin.PngInfo()
@@ -70,12 +74,14 @@ def _encoded(picture: Image.Image, form: str, **options: object) -> bytes:
 
 
 def _exif(history: Mapping[str, str]) -> bytes:
-    """An EXIF block: a plain description, and the history as a comment in Unicode."""
+    """An EXIF block: a plain description, and the history as a comment in Unicode where it has room."""
     exif = Image.Exif()
     exif.endian = "<"
     exif[ExifTags.Base.ImageDescription] = MARK
     exif[ExifTags.Base.Software] = SOFTWARE
     comment = UNICODE + line(history).encode("utf-16-le")
+    if len(comment) > LONGEST_COMMENT:
+        return exif.tobytes()
     exif[ExifTags.IFD.Exif] = {ExifTags.Base.UserComment: comment}
     return exif.tobytes()
 

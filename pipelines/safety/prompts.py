@@ -58,6 +58,7 @@ class WordList:
 def categories_in(text: str) -> tuple[str, ...]:
     """The categories that a text belongs to, in the order of `CATEGORIES`."""
     listed = word_list()
+    text = plain(text)  # before it is cut: what is invisible must not fill a piece
     found: set[str] = set()
     for start in range(0, max(len(text) - OVERLAP, 1), PIECE):
         for reading in readings(text[start : start + PIECE + OVERLAP]):
@@ -70,7 +71,7 @@ def check_prompt(inputs: Any, policy: Policy) -> Verdict:
     """What follows from a request's words; raises PromptBlocked. A prompt that is not known yet, because
     another job writes it, is checked once it is.
     """
-    found = [(place, categories_in(text)) for place, text in texts_of(inputs)]
+    found = _found_in(list(texts_of(inputs)))
     verdict = policy.judge(list(dict.fromkeys(name for _, names in found for name in names)))
     if verdict.blocked:
         raise PromptBlocked(
@@ -83,6 +84,17 @@ def check_prompt(inputs: Any, policy: Policy) -> Verdict:
             verdict.blocked,
         )
     return verdict
+
+
+def _found_in(texts: Sequence[tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
+    """The categories of each text, and with the last one those that only all of them together have."""
+    found = [(place, categories_in(text)) for place, text in texts]
+    if len(texts) > 1:
+        known = {name for _, names in found for name in names}
+        together = categories_in("\n".join(text for _, text in texts))
+        place, names = found[-1]
+        found[-1] = (place, (*names, *(name for name in together if name not in known)))
+    return found
 
 
 def texts_of(inputs: Any) -> Iterator[tuple[str, str]]:

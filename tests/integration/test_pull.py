@@ -349,6 +349,14 @@ def test_what_the_hub_does_not_have_and_a_hub_that_is_away(home: Home, hub: Hub)
     assert "cannot be reached" in said
 
 
+def test_a_commit_that_would_lead_elsewhere_is_not_believed(home: Home, hub: Hub) -> None:
+    elsewhere = home.folder.parent / "elsewhere"
+    hub.commit = str(elsewhere)
+
+    assert "does not say which commit" in home.run("pull", "me/fox")[1]
+    assert not elsewhere.exists()
+
+
 def test_a_newer_revision_takes_the_place_of_the_older(home: Home, hub: Hub) -> None:
     assert home.run("pull", "me/fox")[0] == 0
     older = home.weights.parent / "0123456789ab"

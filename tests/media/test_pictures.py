@@ -69,6 +69,15 @@ def test_noise_of_any_size_is_written(tmp_path, form, size):
         assert image.size == size == (file.width, file.height)
 
 
+@pytest.mark.parametrize("form", ["png", "webp", "jpeg"])
+def test_prompts_of_any_length_are_no_reason_to_fail(tmp_path, form):
+    longest = {**PROVENANCE, "prompt": "\x01" * 4000, "negative_prompt": "\x01" * 4000}
+
+    file = media.write(picture(), tmp_path, longest, asked(form))[0]
+
+    assert b"trainedAlgorithmicMedia" in file.path.read_bytes()
+
+
 def test_digests_are_of_the_file(tmp_path):
     for file in media.write(picture(), tmp_path, PROVENANCE, PNG):
         assert file.bytes == file.path.stat().st_size
