@@ -32,7 +32,10 @@ class GivingUp:
             return ()
         if now - self._looked >= LOOK_SECONDS:
             self._look(unable, now)
-        return tuple(name for name, since in self._missing.items() if now - since >= self._after)
+        # The last look may be older than `unable`: what has come back since is not given up.
+        return tuple(
+            name for name, since in self._missing.items() if name in unable and now - since >= self._after
+        )
 
     def _look(self, unable: Mapping[str, str], now: float) -> None:
         try:

@@ -83,8 +83,10 @@ class Shelf:
         try:
             return self.models()[name]
         except KeyError:
-            if name in self.given_up():
-                raise ModelGivenUp(f"No live worker can run {name}: {self._unable()[name]} here.") from None
+            with self._lock:
+                unable = self._unable()
+            if name in self._giving_up.models(unable):
+                raise ModelGivenUp(f"No live worker can run {name}: {unable[name]} here.") from None
             raise ModelUnavailable(f"This worker has no model {name} any more.") from None
 
     def set_aside(self, name: str, reason: str) -> None:

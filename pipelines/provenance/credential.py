@@ -113,6 +113,9 @@ def _make(folder: Path) -> None:
         (draft / CERTIFICATES).write_bytes(certificates)
         with open(os.open(draft / KEY, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(key)
+        for name in (CERTIFICATES, KEY):
+            with (draft / name).open("rb") as file:
+                os.fsync(file.fileno())  # or a loss of power could leave an empty key behind the rename
         try:
             draft.rename(folder)
         except OSError:

@@ -20,6 +20,9 @@ EXPECTED = frozenset({"signingCredential.untrusted"})
 """What is not worth telling as a fault: the state says it."""
 
 
+PICTURES = ("PNG", "JPEG", "WEBP", "GIF")
+"""Formats in which a watermark is looked for; Pillow knows others that start programs."""
+
 DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a picture that is cut short, changed, or no picture: it then has nothing to say."""
 
@@ -97,7 +100,7 @@ def _metadata(path: Path) -> dict[str, str] | None:
 
 def _watermark(path: Path) -> dict[str, Any] | None:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=PICTURES) as picture:
             mark = find(picture.convert("RGB"))
     except DAMAGED:
         return None
