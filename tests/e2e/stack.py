@@ -20,8 +20,9 @@ STOP_SECONDS = 30.0
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """What a command needs to work on this home; nothing of ours that the machine may have set."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")}
+    """What a command needs to work on this home; nothing that was set here, by a family, too."""
+    set_here = ("ATELIER_", "HF_", "TRANSFORMERS_")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(set_here)}
     fixed = {
         "ATELIER_HOME": str(home),
         "ATELIER_CATALOG": f"{FAKE / 'catalog.toml'}:{Path(__file__).with_name('defaults.toml')}",

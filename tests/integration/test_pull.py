@@ -66,6 +66,9 @@ NOT_NEEDED: dict[str, bytes] = {
     "handler.py": b"import os",
 }
 
+SET_HERE = ("ATELIER_", "HF_", "TRANSFORMERS_")
+"""Names that the machine, or a family that was loaded in this process, may have set."""
+
 
 class Home:
     """A home whose command talks to a stand-in hub."""
@@ -87,7 +90,7 @@ class Home:
 
     def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("HF_", "ATELIER_"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(SET_HERE)},
             "ATELIER_HOME": str(self.folder),
             "HF_ENDPOINT": self.hub.url,
             "HF_HOME": str(self.folder / "hf"),
