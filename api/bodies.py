@@ -4,18 +4,16 @@ records.
 A field whose value is not known (an estimate, a start that has not happened) is left out, never guessed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 
-from infra.jobs.answers import QueueStats, Standing, WorkerInfo
+from infra.jobs.answers import Standing
 from infra.jobs.record import Artifact, Attempt, Job, JobError, Status
 from infra.uploads import Upload
-from pipelines.kinds import KINDS, schema_of
-from pipelines.models import Model
 
 Json = dict[str, Any]
 TIME: JsonDict = {"format": "date-time"}
@@ -186,95 +184,6 @@ class UploadBody(BaseModel):
     expires_at: str = Field(description="Later when a job refers to it.", json_schema_extra=TIME)
 
 
-class ModelBody(BaseModel):
-    """One model, in the shape of OpenAI's list with fields of ours."""
-
-    id: str
-    object: str = "model"
-    created: int = 0
-    owned_by: str
-    title: str
-    family: str
-    kinds: list[str]
-    default_for: list[str]
-    queue: str
-    licence: str
-    licence_class: str = Field(description="`open`, `conditions`, `non-commercial` (accepted) or `unknown`.")
-    loras: list[dict[str, str]] = Field(
-        description="What `loras` may name, as `name`, `title` and `licence`; none for most models."
-    )
-    revision: str
-    memory_bytes: int | None = None
-    defaults: Json
-    limits: Json
-    inputs: Json = Field(
-        description="By kind: the JSON Schema of the inputs with this model's defaults and limits."
-    )
-    paused: bool = Field(description="Its jobs are not started until an operator resumes it.")
-    warm: int = Field(description="Live workers that have it loaded.")
-    workers: int = Field(description="Live workers that can serve it; 0 means that its jobs wait.")
-
-
-class KindBody(BaseModel):
-    """One kind and the JSON Schema of its inputs."""
-
-    id: str
-    object: str = "kind"
-    summary: str
-    makes: str = Field(
-        description="`image`, `video`, `audio` or `text`; an upscale makes what it is given, mostly an image."
-    )
-    files: dict[str, str] = Field(
-        description="What each input that takes a file may be given, in the same words."
-    )
-    default_model: str | None = None
-    models: list[str]
-    inputs: Json = Field(description="JSON Schema.")
-
-
-class QueueBody(BaseModel):
-    """One queue now, and what it has done so far."""
-
-    name: str
-    ready: int
-    delayed: int
-    waiting: int
-    running: int
-    oldest_wait_seconds: float
-    succeeded: int
-    failed: int
-    cancelled: int
-    device_seconds: float
-    workers: int
-    idle_workers: int
-    paused: bool = Field(description="Its jobs are not started until an operator resumes it.")
-
-
-class WorkerBody(BaseModel):
-    """One live worker."""
-
-    id: str
-    device: str
-    queues: list[str]
-    models: list[str]
-    warm: list[str]
-    idle: bool
-    running: int = Field(description="Jobs that it runs.")
-    paused: bool = Field(description="It starts no jobs until an operator resumes it.")
-    trouble: str | None = Field(
-        None, description="Why it starts no jobs for now, although it lives; left out when all is well."
-    )
-    since: str = Field(json_schema_extra=TIME)
-    seen_at: str = Field(json_schema_extra=TIME)
-
-
-class ListBody(BaseModel):
-    """A list in OpenAI's shape."""
-
-    object: str = "list"
-    data: list[Json]
-
-
 def timestamp(milliseconds: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
@@ -358,75 +267,6 @@ def upload_body(upload: Upload) -> Json:
     same = (name for name in UploadBody.model_fields if not name.endswith("_at"))
     times = {"created_at": timestamp(upload.created_at), "expires_at": timestamp(upload.expires_at)}
     return without_nothing({name: getattr(upload, name) for name in same}) | times
-
-
-def model_body(model: Model, workers: Sequence[WorkerInfo], *, paused: bool) -> Json:
-    return without_nothing(
-        {
-            "id": model.name,
-            "object": "model",
-            "created": 0,
-            "owned_by": model.name.partition("/")[0],
-            "title": model.title or model.name,
-            "family": model.family,
-            "kinds": list(model.kinds),
-            "default_for": list(model.default_for),
-            "queue": model.queue,
-            "licence": model.licence,
-            "licence_class": model.licence_class,
-            "loras": [
-                {"name": lora.name, "title": lora.title or lora.name, "licence": lora.licence}
-                for lora in model.loras.values()
-            ],
-            "revision": model.revision,
-            "memory_bytes": model.memory_bytes or None,
-            "defaults": dict(model.defaults),
-            "limits": {name: limit.model_dump(exclude_none=True) for name, limit in model.limits.items()},
-            "inputs": {kind: model.schema_for(kind) for kind in model.kinds},
-            "paused": paused,
-            "warm": sum(model.name in worker.card.warm for worker in workers),
-            "workers": sum(model.name in worker.card.models for worker in workers),
-        }
-    )
-
-
-def kind_body(kind: str, models: list[Model], default: Model | None) -> Json:
-    return without_nothing(
-        {
-            "id": kind,
-            "object": "kind",
-            "summary": KINDS[kind].summary,
-            "makes": KINDS[kind].outputs,
-            "files": dict(KINDS[kind].media),
-            "default_model": default.name if default else None,
-            "models": [model.name for model in models],
-            "inputs": schema_of(kind),
-        }
-    )
-
-
-def queue_body(stats: QueueStats) -> Json:
-    same = (name for name in QueueBody.model_fields if name != "idle_workers")
-    return {name: getattr(stats, name) for name in same} | {"idle_workers": stats.parked}
-
-
-def worker_body(worker: WorkerInfo) -> Json:
-    """Without host and process id: those are for the operator, who has the logs."""
-    return without_nothing(
-        {
-            "id": worker.card.id,
-            "device": worker.card.device,
-            "queues": list(worker.card.queues),
-            "models": list(worker.card.models),
-            "warm": list(worker.card.warm),
-            "idle": worker.parked,
-            "running": len(worker.jobs),
-            "paused": worker.paused,
-            "trouble": worker.trouble or None,
-            "since": timestamp(worker.since),
-            "seen_at": timestamp(worker.seen_at),
-        }
-    )
 
 
 def maybe_time(milliseconds: int | None) -> str | None:

@@ -15,12 +15,9 @@ from api.bodies import (
     CountBody,
     JobBody,
     JobListBody,
-    KindBody,
-    ModelBody,
-    QueueBody,
     UploadBody,
-    WorkerBody,
 )
+from api.catalog_bodies import KindBody, ModelBody, QueueBody, WorkerBody
 from api.operator_bodies import (
     AdminJobBody,
     AdminJobListBody,

@@ -31,6 +31,15 @@ kept: set[int] = set()
 """Process ids of servers that live for the whole session; the leak check leaves them alone."""
 
 
+SET_HERE = ("ATELIER_", "HF_", "TRANSFORMERS_")
+"""How settings begin that the machine, or a family that was loaded in this process, may have made."""
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment for a command that must find none of them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SET_HERE)}
+
+
 def missing(what: str) -> None:
     """Skip here, fail in CI: a service that CI lacks would let its tests rot unseen."""
     if os.environ.get("CI") == "true":

@@ -3,7 +3,8 @@
 from flask import Response
 
 from api.answers import json_answer
-from api.bodies import Json, kind_body, model_body, queue_body, worker_body
+from api.bodies import Json
+from api.catalog_bodies import kind_body, model_body, queue_body, worker_body
 from api.reading import query
 from api.services import services
 from infra.jobs.operator import What

@@ -1,6 +1,6 @@
 """FLUX.2 klein: image-to-image is an edit, as the prompt says, of a picture that the model looks at."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from diffusers import Flux2KleinInpaintPipeline, Flux2KleinPipeline
@@ -9,13 +9,11 @@ from pipelines.base import Capabilities, Request
 from pipelines.errors import Problem
 from pipelines.families import _schedulers
 from pipelines.families._bucket import Bucket
-from pipelines.families._diffusers import NEEDS, DiffusersFamily
-
-MOST_TOKENS = 512
-"""Of the prompt within the model's template."""
+from pipelines.families._diffusers import NEEDS
+from pipelines.families._qwen3 import ReadByQwen3
 
 
-class Flux2Klein(DiffusersFamily):
+class Flux2Klein(ReadByQwen3):
     pipelines: ClassVar = {
         "text-to-image": Flux2KleinPipeline,
         "image-to-image": Flux2KleinPipeline,
@@ -25,19 +23,7 @@ class Flux2Klein(DiffusersFamily):
     # All pictures that a call is given are looked at for each of its rows.
     capabilities: ClassVar = Capabilities(max_batch=8, singly=("image-to-image",), previews=True, needs=NEEDS)
     schedulers: ClassVar = _schedulers.FLOW
-    readers: ClassVar = {"tokenizer": MOST_TOKENS}
-
-    def multiple(self, pipe: Any) -> int:
-        return 2 * int(pipe.vae_scale_factor)
-
-    def tokens(self, reader: str, prompt: str) -> int:
-        written = self.pipe.tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=False,
-        )
-        return super().tokens(reader, written)
+    thinking: ClassVar = False
 
     def problems(self, request: Request) -> list[Problem]:
         found = super().problems(request)

@@ -11,13 +11,11 @@ from diffusers import (
 
 from pipelines.base import Capabilities
 from pipelines.families._bucket import Bucket
-from pipelines.families._diffusers import NEEDS, DiffusersFamily
-
-MOST_TOKENS = 512
-"""Of the prompt within the model's template."""
+from pipelines.families._diffusers import NEEDS
+from pipelines.families._qwen3 import ReadByQwen3
 
 
-class ZImage(DiffusersFamily):
+class ZImage(ReadByQwen3):
     pipelines: ClassVar = {
         "text-to-image": ZImagePipeline,
         "image-to-image": ZImageImg2ImgPipeline,
@@ -27,19 +25,7 @@ class ZImage(DiffusersFamily):
     capabilities: ClassVar = Capabilities(max_batch=8, previews=True, needs=NEEDS)
     # The pipeline hands its steps over in a form that no other scheduler takes.
     schedulers: ClassVar = {"euler": FlowMatchEulerDiscreteScheduler}
-    readers: ClassVar = {"tokenizer": MOST_TOKENS}
-
-    def multiple(self, pipe: Any) -> int:
-        return 2 * int(pipe.vae_scale_factor)
-
-    def tokens(self, reader: str, prompt: str) -> int:
-        written = self.pipe.tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=True,
-        )
-        return super().tokens(reader, written)
+    thinking: ClassVar = True
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         """The pipeline guides from above 0 on, where all others do from above 1 on."""

@@ -42,12 +42,11 @@ def plain(text: str) -> str:
 
 
 def readings(text: str) -> list[str]:
-    """The text as it may be meant: plain, with letters for digits, drawn together, without repetitions."""
-    base = plain(text)
-    found = [base, TOKEN.sub(_letters, base)]
-    if SPACED.search(base):
+    """A plain text as it may be meant: as it is, with letters for digits, drawn together, not repeated."""
+    found = [text, TOKEN.sub(_letters, text)]
+    if SPACED.search(text):
         found += [SPACED.sub(_together, reading) for reading in found[:]]
-    if REPEATED.search(base):
+    if REPEATED.search(text):
         found += [TOKEN.sub(_unrepeated, reading) for reading in found[:]]
     return list(dict.fromkeys(found))
 

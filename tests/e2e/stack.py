@@ -1,6 +1,5 @@
 """A whole Atelier as people start it: `atelier up` in a home of its own, with the fake family."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.servers import wait_for
+from tests.servers import clean_environment, wait_for
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests" / "fake_family"
@@ -20,9 +19,7 @@ STOP_SECONDS = 30.0
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """What a command needs to work on this home; nothing that was set here, by a family, too."""
-    set_here = ("ATELIER_", "HF_", "TRANSFORMERS_")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(set_here)}
+    """What a command needs to work on this home; nothing that was set here before."""
     fixed = {
         "ATELIER_HOME": str(home),
         "ATELIER_CATALOG": f"{FAKE / 'catalog.toml'}:{Path(__file__).with_name('defaults.toml')}",
@@ -34,7 +31,9 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "120",
     }
-    return clean | fixed | {f"ATELIER_{name.upper()}": value for name, value in settings.items()}
+    return (
+        clean_environment() | fixed | {f"ATELIER_{name.upper()}": value for name, value in settings.items()}
+    )
 
 
 @dataclass

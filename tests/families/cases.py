@@ -7,7 +7,7 @@ A family's cases stand beside the code that saves its tiny model, in `tests/fami
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,10 +40,22 @@ class Case:
     """Why requests of this family are not run in one batch; empty: they are."""
     even: bool = False
     """Whether prompts share a bucket only where they have equally many tokens."""
-    row: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the catalog row beside those that `add_folder` writes."""
     serves: bool = False
     """Whether it is a text family, whose samples are texts and must be equal."""
+
+
+PICTURE = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
+"""Inputs of a small picture."""
+
+PICTURES = {
+    "text-to-image": PICTURE,
+    "image-to-image": {**PICTURE, "image": Given("image")},
+    "inpaint": {**PICTURE, "image": Given("image"), "mask": Given("mask")},
+}
+"""The inputs of a family that makes pictures in all three ways."""
+
+CLIP = {"prompt": "a kite in the wind", "width": 64, "height": 64, "steps": 3, "guidance": 4.0}
+"""Inputs of a small video, but for its number of frames."""
 
 
 def cases() -> Iterator[Case]:

@@ -1,7 +1,6 @@
 """`atelier models pull` from a stand-in hub: whole, cut off, corrupt, on a full disk; and what it refuses."""
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 from pipelines.catalog import Catalog
 from tests.hub import REVISION, Hub
-from tests.servers import wait_for
+from tests.servers import clean_environment, wait_for
 from tests.weights import safetensors
 
 ROW = """
@@ -66,9 +65,6 @@ NOT_NEEDED: dict[str, bytes] = {
     "handler.py": b"import os",
 }
 
-SET_HERE = ("ATELIER_", "HF_", "TRANSFORMERS_")
-"""Names that the machine, or a family that was loaded in this process, may have set."""
-
 
 class Home:
     """A home whose command talks to a stand-in hub."""
@@ -90,7 +86,7 @@ class Home:
 
     def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(SET_HERE)},
+            **clean_environment(),
             "ATELIER_HOME": str(self.folder),
             "HF_ENDPOINT": self.hub.url,
             "HF_HOME": str(self.folder / "hf"),

@@ -11,7 +11,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
-from tests.families.cases import Case, Given
+from tests.families.cases import CLIP, Case, Given
 from tests.families.tiny.encoders import WIDTH, clip_encoder
 from tests.families.tiny.tokenizers import clip_tokenizer
 
@@ -61,14 +61,7 @@ def save_animatediff(folder: Path) -> Path:
     return folder
 
 
-SMALL = {
-    "prompt": "a kite in the wind",
-    "width": 64,
-    "height": 64,
-    "frames": 4,
-    "steps": 3,
-    "guidance": 4.0,
-}
+SMALL = {**CLIP, "frames": 4}
 
 CASES = [
     Case(

@@ -12,7 +12,7 @@ from diffusers import (
     CogVideoXTransformer3DModel,
 )
 
-from tests.families.cases import Case, Given
+from tests.families.cases import CLIP, Case, Given
 from tests.families.tiny.encoders import WIDTH, t5_encoder
 from tests.families.tiny.tokenizers import t5_tokenizer
 
@@ -65,14 +65,7 @@ def _save(pipeline: Any, folder: Path, channels: int) -> Path:
     return folder
 
 
-SMALL = {
-    "prompt": "a kite in the wind",
-    "width": 64,
-    "height": 64,
-    "frames": 9,
-    "steps": 3,
-    "guidance": 4.0,
-}
+SMALL = {**CLIP, "frames": 9}
 
 CASES = [
     Case(

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.encoders import WIDTH, clip_encoder, kl_autoencoder, t5_encoder
 from tests.families.tiny.tokenizers import clip_tokenizer, t5_tokenizer
 
@@ -41,18 +41,12 @@ def save_flux(folder: Path) -> Path:
     return folder
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="flux",
         family="flux",
         save=save_flux,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image")},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs=PICTURES,
         tolerance=1 / 255,
     )
 ]

@@ -10,7 +10,7 @@ from diffusers import (
     Flux2Transformer2DModel,
 )
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.encoders import WIDTH, qwen3_encoder
 from tests.families.tiny.tokenizers import qwen_tokenizer
 
@@ -55,18 +55,12 @@ def save_flux2_klein(folder: Path) -> Path:
     return folder
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="flux2-klein",
         family="flux2_klein",
         save=save_flux2_klein,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image"), "strength": 1.0},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs={**PICTURES, "image-to-image": {**PICTURES["image-to-image"], "strength": 1.0}},
         tolerance=1 / 255,
     )
 ]

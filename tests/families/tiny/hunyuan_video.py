@@ -13,7 +13,7 @@ from diffusers import (
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video import DEFAULT_PROMPT_TEMPLATE
 from transformers import LlamaTokenizer
 
-from tests.families.cases import Case
+from tests.families.cases import CLIP, Case
 from tests.families.tiny.encoders import WIDTH, clip_encoder, llama_encoder
 from tests.families.tiny.tokenizers import clip_tokenizer, llama_tokenizer
 
@@ -64,14 +64,7 @@ def _template_tokenizer() -> LlamaTokenizer:
     return tokenizer
 
 
-SMALL = {
-    "prompt": "a kite in the wind",
-    "width": 64,
-    "height": 64,
-    "frames": 5,
-    "steps": 3,
-    "guidance": 4.0,
-}
+SMALL = {**CLIP, "frames": 5}
 
 CASES = [
     Case("hunyuan_video", "hunyuan_video", save_hunyuan_video, {"text-to-video": SMALL}, tolerance=1 / 255),

@@ -10,7 +10,7 @@ from diffusers import (
     LTXVideoTransformer3DModel,
 )
 
-from tests.families.cases import Case, Given
+from tests.families.cases import CLIP, Case, Given
 from tests.families.tiny.encoders import WIDTH, t5_encoder
 from tests.families.tiny.tokenizers import t5_tokenizer
 
@@ -62,14 +62,7 @@ def save_ltx_noisy(folder: Path) -> Path:
     return save_ltx(folder, noisy_decoder=True)
 
 
-SMALL = {
-    "prompt": "a kite in the wind",
-    "width": 64,
-    "height": 64,
-    "frames": 9,
-    "steps": 3,
-    "guidance": 4.0,
-}
+SMALL = {**CLIP, "frames": 9}
 
 CASES = [
     Case(

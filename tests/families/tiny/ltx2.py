@@ -13,7 +13,7 @@ from diffusers import (
 from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
-from tests.families.cases import Case, Given
+from tests.families.cases import CLIP, Case, Given
 from tests.families.tiny.encoders import WIDTH
 from tests.families.tiny.tokenizers import gemma_tokenizer
 
@@ -130,14 +130,7 @@ def _vocoder() -> LTX2Vocoder:
     return LTX2Vocoder(in_channels=2 * TONES, hidden_channels=32).eval()
 
 
-SMALL = {
-    "prompt": "a kite in the wind",
-    "width": 64,
-    "height": 64,
-    "frames": 9,
-    "steps": 3,
-    "guidance": 3.0,
-}
+SMALL = {**CLIP, "frames": 9, "guidance": 3.0}
 
 CASES = [
     Case(

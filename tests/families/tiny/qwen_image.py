@@ -10,7 +10,7 @@ from diffusers import (
     QwenImageTransformer2DModel,
 )
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.encoders import WIDTH, qwen25_encoder
 from tests.families.tiny.tokenizers import qwen_tokenizer
 
@@ -51,18 +51,12 @@ def save_qwen_image(folder: Path) -> Path:
     return folder
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="qwen-image",
         family="qwen_image",
         save=save_qwen_image,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image")},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs=PICTURES,
         tolerance=1 / 255,
     )
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.encoders import WIDTH, clip_encoder, kl_autoencoder, t5_encoder
 from tests.families.tiny.tokenizers import clip_tokenizer, t5_tokenizer
 
@@ -43,18 +43,12 @@ def save_sd3(folder: Path) -> Path:
     return folder
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="sd3",
         family="sd3",
         save=save_sd3,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image")},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs=PICTURES,
         tolerance=1 / 255,
     )
 ]

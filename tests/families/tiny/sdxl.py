@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.encoders import WIDTH, clip_encoder, kl_autoencoder
 from tests.families.tiny.tokenizers import clip_tokenizer
 
@@ -50,18 +50,12 @@ def _unet() -> Any:
     ).eval()
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="sdxl",
         family="sdxl",
         save=save_sdxl,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image")},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs=PICTURES,
         tolerance=1 / 255,
     )
 ]

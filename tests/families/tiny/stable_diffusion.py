@@ -14,7 +14,7 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.tokenizers import clip_tokenizer
 
 
@@ -96,25 +96,19 @@ def _tiny_vae() -> AutoencoderTiny:
     )
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="stable_diffusion",
         family="stable_diffusion",
         save=save_stable_diffusion,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image")},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs=PICTURES,
         tolerance=1 / 255,
     ),
     Case(
         name="inpainting",
         family="stable_diffusion",
         save=save_inpainting,
-        inputs={"inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")}},
+        inputs={"inpaint": PICTURES["inpaint"]},
         tolerance=1 / 255,
     ),
 ]

@@ -14,7 +14,7 @@ from diffusers import (
 )
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
-from tests.families.cases import Case, Given
+from tests.families.cases import CLIP, Case, Given
 from tests.families.tiny.encoders import WIDTH, umt5_encoder
 from tests.families.tiny.tokenizers import t5_tokenizer
 
@@ -114,15 +114,7 @@ def _vae(**fields: Any) -> AutoencoderKLWan:
     ).eval()
 
 
-SMALL: Mapping[str, Any] = {
-    "prompt": "a kite in the wind",
-    "width": 64,
-    "height": 64,
-    "frames": 5,
-    "fps": 8,
-    "steps": 3,
-    "guidance": 4.0,
-}
+SMALL: Mapping[str, Any] = {**CLIP, "frames": 5, "fps": 8}
 
 CASES = [
     Case(

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
 
-from tests.families.cases import Case, Given
+from tests.families.cases import PICTURES, Case
 from tests.families.tiny.encoders import WIDTH, kl_autoencoder, qwen3_encoder
 from tests.families.tiny.tokenizers import qwen_tokenizer
 
@@ -40,18 +40,12 @@ def save_z_image(folder: Path) -> Path:
     return folder
 
 
-SMALL = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}
-
 CASES = [
     Case(
         name="z-image",
         family="z_image",
         save=save_z_image,
-        inputs={
-            "text-to-image": SMALL,
-            "image-to-image": {**SMALL, "image": Given("image")},
-            "inpaint": {**SMALL, "image": Given("image"), "mask": Given("mask")},
-        },
+        inputs=PICTURES,
         tolerance=1 / 255,
     )
 ]
