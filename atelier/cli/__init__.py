@@ -10,6 +10,7 @@ from atelier.cli import generate, jobs, keys, models, operator, serve, upkeep, w
 from atelier.cli.chat import chat
 from atelier.cli.common import Root, remember_url
 from atelier.cli.doctor import doctor
+from atelier.cli.flags import Maker
 from atelier.cli.submit import submit
 from atelier.cli.verify import verify
 
@@ -42,7 +43,7 @@ def root(context: typer.Context, url: UrlFlag = None, version: VersionFlag = Fal
     remember_url(context, url)
 
 
-PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+PANELS: dict[str, tuple[Callable[..., None] | Maker, ...]] = {
     "Serving": (serve.up, serve.demo, serve.worker, serve.api),
     "Making": (
         generate.image,
@@ -68,7 +69,10 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 }
 for panel, commands in PANELS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        if isinstance(command, Maker):
+            command.add_to(app, panel)
+        else:
+            app.command(rich_help_panel=panel)(command)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel="Webhooks")
 app.add_typer(models.app, name="models", rich_help_panel="Administration")
 app.add_typer(keys.app, name="keys", rich_help_panel="Administration")

@@ -2,14 +2,14 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import fields
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
+from typer.core import TyperCommand
 
 from atelier.cli import making
-from pipelines.kinds import KINDS
 
 #: Shorter or other names than the field's own.
 OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -23,26 +23,34 @@ OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 _TYPES: Final[Mapping[str, Any]] = {"integer": int, "number": float, "string": str, "boolean": bool}
 
 
-def makes(kinds: Iterable[str], skip: Iterable[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `making.options`, and one for each input field of these kinds but those
-    in `skip`.
+class Maker:
+    """A command with an option for each input field of its kinds. They are read only when the command is
+    looked at: else each start of `atelier` would take a third longer."""
 
-    The command gets them as the arguments `making`, and `inputs`: what was set, by field name.
-    """
-    inputs = {
-        name: schema for kind in kinds for name, schema in properties(kind).items() if name not in set(skip)
-    }
+    def __init__(self, command: Callable[..., None], kinds: Sequence[str], skip: Container[str]) -> None:
+        self._command, self._kinds, self._skip = command, kinds, skip
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
+    def __call__(self, **given: Any) -> None:
+        self.whole(**given)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.whole)
+
+    @functools.cached_property
+    def whole(self) -> Callable[..., None]:
+        """What typer reads and runs."""
+        inputs = self._inputs()
+
+        @functools.wraps(self._command)
         def with_inputs(**given: Any) -> None:
             given.pop("as_json")
             values = {name: given.pop(name) for name in inputs}
             how = making.Making(**{each.name: given.pop(each.name) for each in fields(making.Making)})
             set_ = {name: _typed(name, value) for name, value in values.items() if value not in (None, [])}
-            command(**given, making=how, inputs=set_)
+            self._command(**given, making=how, inputs=set_)
 
-        own = inspect.signature(command).parameters.values()
+        own = inspect.signature(self._command).parameters.values()
         shared = inspect.signature(making.options).parameters.values()
         parameters = [
             *(each for each in own if each.name not in ("making", "inputs")),
@@ -50,16 +58,53 @@ def makes(kinds: Iterable[str], skip: Iterable[str]) -> Callable[[Callable[..., 
             *(_option(name, schema) for name, schema in inputs.items()),
         ]
         parameters.sort(key=lambda each: each.kind)  # arguments first, the options in the order of writing
-        vars(with_inputs)["__signature__"] = inspect.Signature(parameters)  # what typer reads
+        vars(with_inputs)["__signature__"] = inspect.Signature(parameters)
         with_inputs.__annotations__ = {each.name: each.annotation for each in parameters}
         return with_inputs
 
-    return decorate
+    def _inputs(self) -> dict[str, dict[str, Any]]:
+        """The schemas of the fields, each as the last of the kinds has it."""
+        from pipelines.kinds import KINDS
+
+        last = {
+            name: kind for kind in self._kinds for name in KINDS[kind].model_fields if name not in self._skip
+        }
+        schemas = {kind: KINDS[kind].model_json_schema()["properties"] for kind in set(last.values())}
+        return {name: schemas[kind][name] for name, kind in last.items()}
+
+    def add_to(self, app: typer.Typer, panel: str) -> None:
+        """Make it a command of the app, whose options are made when somebody asks for them."""
+        command = self._command
+
+        class Late(LateCommand):
+            maker = self
+
+        app.command(command.__name__, cls=Late, help=command.__doc__, rich_help_panel=panel)(lambda: None)
 
 
-def properties(kind: str) -> dict[str, dict[str, Any]]:
-    """The input fields of a kind, each with its JSON schema."""
-    return dict(KINDS[kind].model_json_schema()["properties"])
+class LateCommand(TyperCommand):
+    """Stands for a maker's command; its options and what it runs are those of the whole one."""
+
+    maker: ClassVar[Maker]
+
+    @functools.cached_property
+    def whole(self) -> Any:
+        app = typer.Typer(add_completion=False)
+        app.command(self.name)(self.maker.whole)
+        return typer.main.get_command(app)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        self.params, self.callback = self.whole.params, self.whole.callback
+        return super().get_params(ctx)
+
+
+def makes(kinds: Sequence[str], skip: Container[str]) -> Callable[[Callable[..., None]], Maker]:
+    """Give a command the options of `making.options`, and one for each input field of these kinds but those
+    in `skip`.
+
+    The command gets them as the arguments `making`, and `inputs`: what was set, by field name.
+    """
+    return lambda command: Maker(command, kinds, skip)
 
 
 def plain(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ import typer
 
 from atelier.cli import given
 from pipelines.errors import InvalidInputs
-from pipelines.kinds import parse_inputs
 
 if TYPE_CHECKING:
     from atelier.client import Client
@@ -78,6 +77,8 @@ def prompt(words: str | None, job: str | None) -> dict[str, Any]:
 
 
 def _made_by(job: "Job", artifact: str) -> str:
+    from pipelines.kinds import parse_inputs
+
     for each in job.artifacts:
         if each.name == artifact:
             return each.media_type.partition("/")[0]
