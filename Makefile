@@ -92,5 +92,5 @@ $(STAMP): pyproject.toml constraints.txt
 		{ $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } || \
 		{ echo "Cannot make $(VENV). On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PIP) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
-	@$(PIP) --editable '.[worker,dev]'
+	@$(PIP) --editable '.[worker,training,dev]'
 	@touch $@

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-LINE, COLUMN = 12, 6  # pixels that a line and a letter of the captions take
+LINE, COLUMN = 14, 6  # pixels that a line and a letter of the captions take
 NOT_FIGURES = ("stage", "step", "seconds", "cpu_seconds")
 
 
@@ -28,7 +28,7 @@ def sheet(
     width, height = (max(side) * zoom for side in zip(*(image.size for image in images), strict=True))
     foot, rows = lines * LINE + 8, -(-len(images) // columns)
     whole = Image.new("RGB", (columns * (width + 8), rows * (height + foot)), "white")
-    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(LINE - 2)
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(10)
     for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x, y = i % columns * (width + 8) + 4, i // columns * (height + foot) + 4
         large = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)

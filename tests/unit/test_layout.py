@@ -75,7 +75,7 @@ class TestPins:
 
     def requirements(self) -> list[str]:
         extras = PROJECT["project"]["optional-dependencies"]
-        return [*PROJECT["project"]["dependencies"], *extras["worker"], *extras["dev"]]
+        return [*PROJECT["project"]["dependencies"], *extras["worker"], *extras["training"], *extras["dev"]]
 
     def test_every_dependency_has_one(self) -> None:
         names = {re.split(r"[\[<>=! ]", requirement)[0].lower() for requirement in self.requirements()}
