@@ -17,7 +17,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -200,8 +200,11 @@ def _words(figures: dict[str, float]) -> str:
     return " ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
+Make = Callable[[argparse.Namespace], Learner]
+
+
 def main(
-    learner: Callable[[argparse.Namespace], Learner],
+    learner: Make | Mapping[str, Make],
     *,
     name: str,
     export: Callable[[Learner, Store, Path], None],
@@ -210,32 +213,41 @@ def main(
     extend: Callable[[argparse.ArgumentParser], None] | None = None,
     words: list[str] | None = None,
 ) -> None:
-    """The command of a recipe. `evaluate` gets (folder, count, seed), and what it gives is printed and
-    kept beside the weights as evaluation.json; `extend` adds a recipe's own options."""
-    chosen = _parser(name, count, extend).parse_args(words)
+    """The command of a recipe.
+
+    learner: makes the learner; or, of a recipe with several stages, its makers in order by name. Each stage
+    keeps its training in a folder of its own within the store, and all are trained unless --stage names one.
+    export: gets the trained learner (of the last stage), the store and the folder to write.
+    evaluate: gets (folder, count, seed); what it gives is printed and kept there as evaluation.json.
+    extend: adds a recipe's own options.
+    """
+    stages = {} if callable(learner) else dict(learner)
+    chosen = _parser(name, count, list(stages), extend).parse_args(words)
     torch.set_num_threads(chosen.threads)
     store = Store(chosen.store)
+    parts = [(make, Store(store.path(stage))) for stage, make in stages.items()] or [(learner, store)]
     if chosen.export:
-        _export(learner(chosen), store, chosen.export, export)
+        _export(*parts[-1], chosen, lambda trained: export(trained, store, chosen.export))
     if chosen.evaluate:
         figures = evaluate(chosen.evaluate, chosen.count, chosen.seed)
         (chosen.evaluate / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
         print("\n".join(lines(figures)))
     if not chosen.export and not chosen.evaluate:
-        train(learner(chosen), store, minutes=chosen.minutes, resume=chosen.resume)
+        named = [list(stages).index(chosen.stage)] if stages and chosen.stage else range(len(parts))
+        for make, place in [parts[i] for i in named]:
+            train(make(chosen), place, minutes=chosen.minutes, resume=chosen.resume)
 
 
-def _export(
-    learner: Learner, store: Store, folder: Path, export: Callable[[Learner, Store, Path], None]
-) -> None:
-    if not Course(learner, store).resume():
-        raise SystemExit(f"{store.folder} holds no training yet: train first")
-    folder.mkdir(parents=True, exist_ok=True)
-    export(learner, store, folder)
+def _export(make: Make, place: Store, chosen: argparse.Namespace, export: Callable[[Learner], None]) -> None:
+    learner = make(chosen)
+    if not Course(learner, place).resume():
+        raise SystemExit(f"{place.folder} holds no training yet: train first")
+    chosen.export.mkdir(parents=True, exist_ok=True)
+    export(learner)
 
 
 def _parser(
-    name: str, count: int, extend: Callable[[argparse.ArgumentParser], None] | None
+    name: str, count: int, stages: list[str], extend: Callable[[argparse.ArgumentParser], None] | None
 ) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m pipelines.training.{name}",
@@ -250,6 +262,10 @@ def _parser(
     parser.add_argument("--export", type=Path, metavar="FOLDER", help="write the trained model there")
     parser.add_argument("--evaluate", type=Path, metavar="FOLDER", help="measure the model that lies there")
     parser.add_argument("--count", type=int, default=count, help=f"prompts of the measure ({count})")
+    if stages:
+        parser.add_argument(
+            "--stage", choices=stages, help="train this stage only; all, in order, without it"
+        )
     if extend:
         extend(parser)
     return parser

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pipelines.training.store import Store
+from pipelines.training.store import LOG, Store
 
 LOG_LINES = 60  # a stage, evenly thinned
 
@@ -29,9 +29,12 @@ def save_half(model: Any, folder: Path) -> None:
 
 
 def finish(folder: Path, store: Store, recipe: dict[str, Any], *, largest: int) -> None:
-    """recipe.json and training_log.jsonl; ValueError if the folder takes more than `largest` bytes."""
+    """recipe.json and training_log.jsonl of all stages; ValueError beyond `largest` bytes in all."""
     (folder / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
-    log = "".join(json.dumps(row) + "\n" for row in thinned(store.logged()))
+    stages = sorted(
+        {path.parent for path in store.folder.rglob(LOG)}, key=lambda path: (path / LOG).stat().st_mtime
+    )
+    log = "".join(json.dumps(row) + "\n" for stage in stages for row in thinned(Store(stage).logged()))
     (folder / "training_log.jsonl").write_text(log)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > largest:

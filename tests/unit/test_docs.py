@@ -20,10 +20,10 @@ from pipelines.safety import CATEGORIES, Action
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
+TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
 
 def page(name: str) -> str:
@@ -78,10 +78,10 @@ def test_every_category_and_action_of_safety_is_documented(word: str) -> None:
 
 @pytest.mark.parametrize("name", Catalog.load().models)
 def test_every_model_that_comes_along_is_documented(name: str) -> None:
-    assert f"`{name}`" in page("house-models.md")
+    assert f"`{name}`" in page("models/index.md")
 
 
-@pytest.mark.parametrize("source", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_links_lead_somewhere(source: Path) -> None:
     for link in LINK.findall(source.read_text()):
         name, _, wanted = link.partition("#")
@@ -93,17 +93,18 @@ def test_links_lead_somewhere(source: Path) -> None:
 
 def test_the_index_leads_to_every_page() -> None:
     linked = {link.partition("#")[0] for link in LINK.findall(page("index.md"))}
-    assert {path.name for path in DOCS.glob("*.md")} - linked == {"index.md"}
+    linked |= {f"models/{link.partition('#')[0]}" for link in LINK.findall(page("models/index.md"))}
+    assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - linked == {"index.md"}
 
 
-@pytest.mark.parametrize("source", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_make_targets_in_the_docs_exist(source: Path) -> None:
     offered = set(TARGET.findall((ROOT / "Makefile").read_text()))
-    named = re.findall(r"(?:^|`)make (?:[A-Z_]+=\S+ )*([a-z]+)", source.read_text(), re.MULTILINE)
+    named = re.findall(r"(?:^|`)make (?:[A-Z_]+=\S+ )*([a-z-]+)", source.read_text(), re.MULTILINE)
     assert set(named) <= offered
 
 
-@pytest.mark.parametrize("source", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_variables_in_the_docs_are_settings(source: Path) -> None:
     named = set(re.findall(r"\bATELIER_[A-Z][A-Z_]*[A-Z]\b", source.read_text()))
     assert named <= {settings.variable(name) for name in settings.Settings.model_fields}
@@ -116,7 +117,7 @@ def test_make_lists_every_target_with_what_it_does() -> None:
     assert {"demo", "test", "check", "up", "bench"} <= set(phony.split())
 
 
-@pytest.mark.parametrize("source", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_commands_in_the_docs_exist(source: Path) -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)

@@ -163,6 +163,33 @@ def test_the_command_trains_exports_and_measures(store, tmp_path, capsys):
     assert "obeyed: 97.5 % (87.1 to 99.6 %, 39 of 40)" in capsys.readouterr().out
 
 
+def test_stages_are_trained_in_order_each_in_a_folder_of_its_own(store, tmp_path):
+    second = Line()
+    second.name = "second"
+    exported = []
+
+    def recipe(*words):
+        course.main(
+            {"first": lambda chosen: Line(), "second": lambda chosen: second},
+            name="line",
+            export=lambda learner, whole, folder: (
+                exported.append(learner.name),
+                export.finish(folder, whole, {}, largest=10_000),
+            ),
+            evaluate=lambda folder, count, seed: {},
+            words=["--store", str(store.folder), *words],
+        )
+
+    recipe("--resume", "--stage", "first")
+    assert not store.path("second/checkpoint.pt").exists()
+    recipe("--resume")
+    recipe("--export", str(tmp_path / "house"))
+
+    rows = [json.loads(line) for line in (tmp_path / "house" / "training_log.jsonl").read_text().splitlines()]
+    assert exported == ["second"]
+    assert [row["stage"] for row in rows] == ["line"] * 12 + ["second"] * 12
+
+
 def test_nothing_trained_cannot_be_exported(store, tmp_path):
     with pytest.raises(SystemExit, match="train first"):
         command(store, "--export", str(tmp_path / "house"))
