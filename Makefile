@@ -5,6 +5,7 @@
 #   ARGS="-k storage"        more words for `make test`, `make up` or `make bench`
 #   JOBS=300 KILLS=15 SEED=2 how big a storm `make storm` makes, and which
 #   MINUTES=60               how long `make soak` lasts
+#   HOUSE="scenes motion"    which house models to train or to measure
 #   TESTERS=0                how many processes run the tests; they mostly wait for servers, so more than cores is right
 
 PYTHON ?= python3
@@ -15,6 +16,7 @@ JOBS ?= 10000
 KILLS ?= 500
 SEED ?= 1
 MINUTES ?= 10
+HOUSE ?= scenes upscaler motion songbook songbook-lstm tales snippets
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,12 +26,15 @@ TORCH := torch==2.13.0
 # is first needed, which is a small part of it.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt $(TORCH)
 
+TRAIN = OMP_NUM_THREADS=1 $(BIN)/python -m pipelines.training
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo up test check lint fmt bench chaos storm soak recovery fuzz watermark lock clean
+.PHONY: help setup demo up test check lint fmt bench chaos storm soak recovery fuzz watermark house-models \
+	house-figures lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything that the other targets need
 
@@ -75,6 +80,16 @@ fuzz: $(STAMP) ## Send 20,000 machine-made requests and 2,000 machine-made files
 
 watermark: $(STAMP) ## Look for the watermark in thousands of pictures, and write docs/watermark.md
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.watermark $(ARGS)
+
+house-models: $(STAMP) ## Train every house model, or HOUSE="upscaler": from nothing, or from where it stands; takes hours
+	@set -e; for name in $(HOUSE); do \
+		$(TRAIN).$$name --resume $(ARGS); \
+		$(TRAIN).$$name --export pipelines/house/$$name; \
+	done
+	@$(MAKE) --no-print-directory house-figures
+
+house-figures: $(STAMP) ## Measure every house model, or HOUSE="upscaler": what it obeys, on what it has never seen
+	@set -e; for name in $(HOUSE); do echo "$$name"; $(TRAIN).$$name --evaluate pipelines/house/$$name; done
 
 lock: $(STAMP) ## Write the versions in .venv into constraints.txt
 	@{ head -n 2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.tmp
