@@ -1,47 +1,75 @@
-"""The demo's two jobs, shown as `image` and `text` show theirs."""
+"""The demo: all five kinds in one chain, followed side by side, and a page that shows what came of it."""
 
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from atelier.cli.exits import Exit, exit_for_status
-from atelier.cli.follow import Interrupted, follow
-from atelier.cli.outcome import fetch, tell_failure
+from atelier.cli.follow import Interrupted
+from atelier.cli.outcome import tell_failure
 from atelier.cli.output import Output
-from atelier.records import Job
+from atelier.cli.together import follow_together
+from atelier.records import Artifact, Job
 
 if TYPE_CHECKING:
     from atelier.client import Client
 
-PICTURE: Final = "a red circle above a blue square, night"
-STORY: Final = "Once upon a time"
+INDEX: Final = "index.html"
 
 
-def run_demo(output: Output, home: Path | None, out: Path) -> Exit:
-    """Find or start a stack, run both jobs, print where their outputs lie, stop what was started."""
+def run_demo(output: Output, home: Path | None, out: Path, seed: int | None) -> Exit:
+    """Find or start a stack, run the chain, write its outputs and the page, stop what was started."""
     from atelier.client import Client
     from atelier.demo import some_stack
 
     started = time.monotonic()
     with some_stack(home, output.note) as url, Client(url) as client:
         try:
-            jobs = [
-                _see(client, output, out, "text-to-image", PICTURE),
-                _see(client, output, out, "text", STORY),
-            ]
+            jobs = _run(client, output, seed)
         except Interrupted:
             return Exit.INTERRUPTED
-    output.object({"jobs": [job.raw for job in jobs]})
-    output.note(f"done in {time.monotonic() - started:.0f} s")
-    return max(exit_for_status(job.status) for job in jobs)
-
-
-def _see(client: "Client", output: Output, out: Path, kind: str, prompt: str) -> Job:
-    output.note(f"{kind}: {prompt!r}")
-    job = follow(client, client.submit(kind, {"prompt": prompt}), output)
-    for path in fetch(client, job, out):
+        paths = _fetched(client, jobs, out)
+    page = _write_page(jobs, paths, out)
+    for path in (*paths.values(), page):
         output.result(str(path))
-        if path.suffix == ".txt":
-            output.note(path.read_text())
-    tell_failure(job, output)
-    return job
+    for job in jobs.values():
+        tell_failure(job, output)
+    output.object({"jobs": [job.raw for job in jobs.values()], "page": str(page)})
+    output.note(f"done in {time.monotonic() - started:.0f} s; open {page.resolve().as_uri()} in a browser")
+    return max(exit_for_status(job.status) for job in jobs.values())
+
+
+def _run(client: "Client", output: Output, seed: int | None) -> dict[str, Job]:
+    """The chain's jobs by their refs, once all are final."""
+    from atelier.pieces import PIECES
+
+    queued = client.submit_chain([piece.body(seed) for piece in PIECES])
+    named = {piece.called: job for piece, job in zip(PIECES, queued, strict=True)}
+    done = follow_together(client, named, output)
+    return {piece.ref: done[piece.called] for piece in PIECES}
+
+
+def _fetched(client: "Client", jobs: dict[str, Job], out: Path) -> dict[str, Path]:
+    """The outputs as files named for their refs, such as `song.flac`, a score beside it as `song.mid`."""
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = ((ref, job, each) for ref, job in jobs.items() for each in job.artifacts)
+    files = [(ref, job, each) for ref, job, each in wanted if each.role in {"output", "score"}]
+    return {
+        ref if each.role == "output" else f"{ref} {each.role}": client.download(
+            job, each, out / f"{ref}{_suffix(job, each)}"
+        )
+        for ref, job, each in files
+    }
+
+
+def _suffix(job: Job, artifact: Artifact) -> str:
+    return ".js" if job.kind == "code" else Path(artifact.name).suffix
+
+
+def _write_page(jobs: dict[str, Job], paths: dict[str, Path], out: Path) -> Path:
+    from atelier.page import index_html
+    from atelier.pieces import PIECES
+
+    page = out / INDEX
+    page.write_text(index_html(PIECES, jobs, paths), encoding="utf-8")
+    return page

@@ -11,6 +11,8 @@ from atelier.cli.output import Output
 from atelier.records import Job
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from atelier.client import Client
 
 DOUBT_SECONDS: Final = 5.0  # a worker that has just started is known within this time
@@ -90,10 +92,11 @@ def _display(output: Output) -> Iterator[Display]:
 
 
 class Lines:
-    """For logs and pipes: one line for each thing that is worth telling."""
+    """For logs and pipes: one line for each thing worth telling, after the name or else the job's id."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, name: str = "") -> None:
         self._output = output
+        self._name = name
         self._last = ""
         self._told = 0.0
 
@@ -103,24 +106,14 @@ class Lines:
         if line == self._last and fraction < self._told + PLAIN_STEP:
             return
         self._last, self._told = line, fraction
-        self._output.note(f"{job.id} {line}{_steps(job)}")
+        self._output.note(f"{self._name or job.id} {line}{_steps(job)}")
 
 
 class Bar:
     """For a terminal: one line that is drawn again and again."""
 
     def __init__(self, output: Output) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[steps]}"),
-            TimeElapsedColumn(),
-            console=output.stderr,
-            transient=False,
-        )
+        self._progress = bars(output)
         self._task = self._progress.add_task("…", total=None, steps="")
 
     def __enter__(self) -> "Bar":
@@ -131,7 +124,22 @@ class Bar:
         self._progress.stop()
 
     def show(self, job: Job) -> None:
-        self._progress.update(self._task, description=headline(job), **_measure(job))
+        self._progress.update(self._task, description=headline(job), **measure(job))
+
+
+def bars(output: Output) -> "Progress":
+    """Where tasks get a bar each; their `steps` stand behind it."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[steps]}"),
+        TimeElapsedColumn(),
+        console=output.stderr,
+        transient=False,
+    )
 
 
 def headline(job: Job) -> str:
@@ -155,7 +163,7 @@ def _place(job: Job) -> str:
     return f"queued{place}{first}{tried}{held}" + (f", starts in about {soon:.0f} s" if soon else "")
 
 
-def _measure(job: Job) -> dict[str, Any]:
+def measure(job: Job) -> dict[str, Any]:
     """The bar's length. Without a total it pulses: the job waits, or the model does not say how far it is."""
     if job.status == "succeeded":
         return {"total": 1.0, "completed": 1.0, "steps": ""}

@@ -56,12 +56,15 @@ def demo(
         Path | None, typer.Option("--home", help="Home folder to use; a temporary one when absent.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for what it makes.")] = Path("atelier-demo"),
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="The same seed makes the same; chosen when absent.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a picture and a text with the models that come along, to see that everything works."""
+    """A tale, its picture, that picture moving, a song, and a page of them, by the models that come along."""
     from atelier.cli.demo import run_demo
 
-    finish(run_demo(output_of(context), home, out))
+    finish(run_demo(output_of(context), home, out, seed))
 
 
 def api(host: HostFlag = None, port: PortFlag = None) -> None:
