@@ -1,0 +1,133 @@
+"""Trains the tales model: exercises drawn anew at each step, packed into rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from pipelines.training.course import dice, rate
+from pipelines.training.export import finish, save_half
+from pipelines.training.store import Store
+from pipelines.training.tales.exercises import draw
+from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
+
+STEPS = 1000
+EXERCISES = 24  # a step: about five rows of 512 tokens
+MATRIX_RATE, OTHER_RATE = 6e-3, 3e-3
+WARM_UP = 40  # steps
+LARGEST = 6_000_000  # bytes the exported folder may take
+
+
+def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """An untrained model of about two million weights, embeddings shared with the output."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=192,
+            intermediate_size=512,
+            num_hidden_layers=4,
+            num_attention_heads=6,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+class Tales:
+    """Matrices by Muon (Jordan 2024: steps made orthogonal), which here learns in about half the steps;
+    embeddings and gains by AdamW."""
+
+    name = "tales"
+
+    def __init__(self, seed: int = 0, steps: int = STEPS) -> None:
+        torch.manual_seed(seed)
+        self.seed, self.steps = seed, steps
+        self.tokenizer = build_tokenizer(seed)
+        self.speller = Speller(self.tokenizer)
+        self.model = build(self.tokenizer)
+        inner = list(self.model.model.layers.parameters())
+        matrices = [weights for weights in inner if weights.ndim == 2]
+        known = {id(weights) for weights in matrices}
+        others = [weights for weights in self.model.parameters() if id(weights) not in known]
+        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
+            torch.optim.Muon(matrices, lr=MATRIX_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+        )
+
+    def step(self, number: int) -> dict[str, float]:
+        for optimizer, peak in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(number, self.steps, peak, warm_up=WARM_UP)
+        self.model.train()
+        loss = self.model(**self.batch(number)).loss
+        loss.backward()
+        size = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return {"loss": loss.item(), "gradient": float(size)}
+
+    def batch(self, number: int) -> dict[str, Tensor]:
+        """The rows of one step."""
+        thrown = dice(self.seed, number)
+        return Rows([self.speller.spell(draw(thrown)) for _ in range(EXERCISES)]).tensors()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+
+    def sample(self, path: Path) -> None:
+        """A page of what it says now."""
+        from pipelines.training.tales.telling import Teller
+
+        self.model.eval()
+        thrown = dice(self.seed + 1, 0)
+        exercises = [draw(thrown) for _ in range(8)]
+        made = Teller(self.model, self.tokenizer).tell(exercises, seed=0)
+        page([f"{one.turns[-1][-200:]} >>> {text}" for one, text in zip(exercises, made, strict=True)], path)
+
+
+def page(texts: list[str], path: Path) -> None:
+    """A PNG of texts, one below the other."""
+    import textwrap
+
+    lines = [line for text in texts for line in [*textwrap.wrap(text, 120), ""]]
+    picture = Image.new("RGB", (760, 14 * len(lines) + 16), "white")
+    font = ImageFont.load_default(11)
+    ImageDraw.Draw(picture).multiline_text((8, 8), "\n".join(lines), fill="black", font=font, spacing=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+def export(learner: Tales, store: Store, folder: Path) -> None:
+    """float16 safetensors in transformers' layout, the tokenizer with its chat template, recipe and log."""
+    save_half(learner.model, folder)
+    learner.tokenizer.save_pretrained(folder)
+    rows = store.logged()
+    recipe = {
+        "command": "python -m pipelines.training.tales",
+        "steps": rows[-1]["step"] if rows else 0,
+        "of": learner.steps,
+        "cpu_seconds": round(rows[-1]["cpu_seconds"]) if rows else 0,
+        "exercises_per_step": EXERCISES,
+        "optimizers": {"matrices": ["Muon", MATRIX_RATE], "others": ["AdamW", OTHER_RATE]},
+        "tokens": len(learner.tokenizer),
+        "seed": learner.seed,
+        "defaults": {"temperature": 0.7, "max_tokens": 256},
+    }
+    finish(folder, store, recipe, largest=LARGEST)

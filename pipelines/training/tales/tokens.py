@@ -1,0 +1,131 @@
+"""The tokenizer, and exercises as token ids. Conversations and plain texts are told apart by their marks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from pipelines.training.tales.exercises import Exercise, draw
+
+VOCABULARY = 1536  # byte-level tokens: enough for nearly every word of the grammar
+CONTEXT = 512  # tokens
+PAD, START, END, USER, ANSWER = "<|pad|>", "<|start|>", "<|end|>", "<|user|>", "<|answer|>"
+READ = 5  # turns of a conversation that are read, the last ones; what a system message says is not read
+TEMPLATE = (
+    "{{ bos_token }}{% set said = messages | rejectattr('role', 'equalto', 'system') | list %}"
+    f"{{% for one in said[-{READ}:] %}}"
+    f"{{% if one['role'] == 'user' %}}{USER}{{{{ one['content'] | trim }}}}"
+    f"{{% else %}}{ANSWER}{{{{ one['content'] | trim }}}}{END}{{% endif %}}{{% endfor %}}"
+    f"{{% if add_generation_prompt %}}{ANSWER}{{% endif %}}"
+)
+
+
+def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
+    """A byte-level BPE over exercises; every text is started with START."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    dice = random.Random(f"tokens:{seed}")
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[PAD, START, END, USER, ANSWER],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    drawn = (draw(dice) for _ in range(6000))
+    inner.train_from_iterator((text for one in drawn for text in (*one.turns, one.answer)), trainer)
+    inner.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A", special_tokens=[(START, inner.token_to_id(START))]
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        extra_special_tokens=[USER, ANSWER],
+        model_max_length=CONTEXT,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+class Speller:
+    """Exercises to ids."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.tokenizer = tokenizer
+        names = (START, END, USER, ANSWER)
+        self.start, self.end, self.user, self.answer = tokenizer.convert_tokens_to_ids(list(names))
+
+    def prompt(self, exercise: Exercise) -> list[int]:
+        """What stands before the answer, as the family that serves it writes it."""
+        if not exercise.chat:
+            return [self.start, *self._plain(exercise.turns[0])]
+        ids = [self.start]
+        for at, turn in enumerate(exercise.turns):
+            ids += [self.answer if at % 2 else self.user, *self._plain(turn), *([self.end] if at % 2 else [])]
+        return [*ids, self.answer]
+
+    def spell(self, exercise: Exercise) -> tuple[list[int], list[int]]:
+        """Ids, and for each whether it is learned (1) or only read (0)."""
+        before, answer = self.prompt(exercise), [*self._plain(exercise.answer), self.end]
+        learned = [0, *[int(exercise.begins and not exercise.chat)] * (len(before) - 1)]
+        return before + answer, learned + [1] * len(answer)
+
+    def _plain(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        return ids
+
+
+class Rows:
+    """Texts packed into rows of CONTEXT tokens; a text sees only itself."""
+
+    def __init__(self, spelled: Sequence[tuple[list[int], list[int]]]) -> None:
+        rows: list[list[tuple[list[int], list[int]]]] = []
+        room: list[int] = []
+        for one in sorted(spelled, key=lambda one: -len(one[0])):
+            at = next((at for at, left in enumerate(room) if left >= len(one[0])), len(rows))
+            if at == len(rows):
+                rows.append([])
+                room.append(CONTEXT)
+            rows[at].append(one)
+            room[at] -= len(one[0])
+        self.ids = np.zeros((len(rows), CONTEXT), np.int64)
+        self.labels = np.full((len(rows), CONTEXT), -100, np.int64)
+        self.texts = np.full((len(rows), CONTEXT), -1, np.int64)  # which text a token belongs to
+        self.places = np.zeros((len(rows), CONTEXT), np.int64)
+        for row, texts in enumerate(rows):
+            self._fill(row, texts)
+
+    def _fill(self, row: int, texts: list[tuple[list[int], list[int]]]) -> None:
+        at = 0
+        for number, (ids, learned) in enumerate(texts):
+            here = slice(at, at + len(ids))
+            self.ids[row, here] = ids
+            self.labels[row, here] = np.where(learned, ids, -100)
+            self.texts[row, here] = number
+            self.places[row, here] = np.arange(len(ids))
+            at += len(ids)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the model's forward takes."""
+        texts = torch.from_numpy(self.texts)
+        same = texts[:, None, :, None] == texts[:, None, None, :]
+        seen = same & torch.ones(CONTEXT, CONTEXT, dtype=torch.bool).tril()
+        return {
+            "input_ids": torch.from_numpy(self.ids),
+            "labels": torch.from_numpy(self.labels),
+            "position_ids": torch.from_numpy(self.places),
+            "attention_mask": torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min),
+        }
