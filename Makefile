@@ -38,7 +38,7 @@ help: ## List these targets
 
 setup: $(STAMP) ## Make .venv with everything that the other targets need
 
-demo: $(STAMP) ## Make a picture and a text on this machine, show where they are, and stop
+demo: $(STAMP) ## A tale, its picture, that picture moving, a song, and a page of them; then stop
 	@$(BIN)/atelier demo $(ARGS)
 
 up: $(STAMP) ## Run Atelier on this machine until Ctrl-C
