@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipelines.training import course
 from pipelines.training.figures import share
-from pipelines.training.tales import exercises, story
+from pipelines.training.tales import exam, exercises
 from pipelines.training.tales.exercises import Exercise, draw
 from pipelines.training.tales.learner import EXERCISES, STEPS
 from pipelines.training.tales.telling import Teller
@@ -63,10 +63,20 @@ def evaluate(folder: Path, count: int = 300, seed: int = 0) -> dict[str, Any]:
         some = held_out(make, max(1, count // 3), seed)
         passed, _, _ = judged(teller, some, seed)
         figures[some[0].task] = share(passed, len(some))
+    figures["judges"] = judges(count, seed)
     figures["8-grams copied"] = copying(made, [one.answer for one in asked])
     figures["words never met"] = _unmet(teller, max(1, count // 3), seed)
     figures["seconds for 100 words"] = round(_seconds(teller), 2)
     return figures
+
+
+def judges(count: int, seed: int) -> dict[str, Any]:
+    """Shares of right answers that pass, and of answers with one word swapped, over all tasks."""
+    dice = random.Random(f"exam:{seed}")
+    counts = [exam.examine(make, count // 3, dice) for make in exercises.TASKS]
+    right, wrong, tried = (sum(column) for column in zip(*counts, strict=True))
+    asked = count // 3 * len(counts)
+    return {"right answers passed": share(right, asked), "swapped answers passed": share(wrong, tried)}
 
 
 def copying(made: Sequence[str], fresh: Sequence[str]) -> dict[str, float]:
@@ -121,6 +131,3 @@ def _seconds(teller: Teller) -> float:
     for at in range(len(asked)):
         words += len(teller.tell(asked[at : at + 1], at)[0].split())
     return (time.monotonic() - started) / words * 100
-
-
-__all__ = ["copying", "evaluate", "held_out", "judged", "load", "ngrams", "story", "training_texts"]

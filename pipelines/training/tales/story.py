@@ -85,9 +85,9 @@ RULES = {
         "|{when.one}, <he> [began {he.his} journey|started to look for [it|<it>]]. [{when.sky}.|]"
     ),
     # what happened
-    "journey": (
-        "[on the way|after a while|soon|before long|at first all went well, but then] <he> "
-        "{trouble.met}. <help> [<talk>|<tip>|]"
+    "journey": "<trouble> <help> [<talk>|<tip>|]",
+    "trouble": (
+        "[on the way|after a while|soon|before long|at first all went well, but then] <he> {trouble.met}."
     ),
     "help": (
         "[then|just then|luckily,|after some time] a~ {helper.word} [came by|came along|passed by|saw <hero>]"
@@ -150,7 +150,7 @@ RULES = {
     "title-hero": "[{name.word}|the {coat.word} {hero.word}|the [{trait.word}|] {hero.word}]",
 }
 GRAMMAR = Grammar(RULES, LEXICON, NAMES)
-SENTENCES = words("opening wish lost gift set-out journey help talk tip find give glad again moral the-end")
+SENTENCES = words("opening wish lost gift set-out trouble help talk tip find give glad again moral the-end")
 SMALL = frozenset(words("a an and at by for from in next of on the to not"))  # in the middle of a title
 
 Tale = tuple[str, str, Facts]
