@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 METRES = ("2/4", "3/4", "4/4", "6/8")
 MOODS = ("happy", "sad", "calm", "energetic", "mysterious", "playful", "romantic", "heroic")
-MOST_INSTRUMENTS = 6
+MOST_PITCHED = 5
+"""Instruments beside the drums."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Wish:
     mood: str | None = None
     """One of MOODS."""
     instruments: tuple[str, ...] = ()
-    """Names of `pipelines.music.instruments.NAMES`, each once, at most MOST_INSTRUMENTS; not drums alone."""
+    """Names of `pipelines.music.instruments.NAMES`, each once: one to MOST_PITCHED, and drums."""
     bars: int | None = None
     """How many bars, of a piece that is continued: how many new ones. None: as many as `seconds` asks for."""
     seconds: float | None = None

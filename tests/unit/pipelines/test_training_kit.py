@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pipelines.catalog import digest_folder
 from pipelines.training import course, export, figures, pictures
+from pipelines.training.rows import renewed
 from pipelines.training.store import Store
 
 
@@ -258,3 +260,16 @@ def test_a_curve_needs_figures(tmp_path):
     pictures.curve([{"stage": "line", "step": 10, "seconds": 1.0}], tmp_path / "curve.png")
 
     assert not Path(tmp_path / "curve.png").exists()
+
+
+def test_a_digest_is_written_into_its_own_row(tmp_path):
+    (tmp_path / "fox").mkdir()
+    (tmp_path / "fox" / "config.json").write_text("{}")
+    rows = '[[model]]\nname = "house/{}"\nfamily = "wan"\nsha256 = "{}"\n'
+    before = rows.format("owl", "0" * 64) + rows.format("fox", "1" * 64) + rows.format("foxes", "2" * 64)
+
+    after = renewed(before, tmp_path, ["fox"])
+
+    assert after == before.replace("1" * 64, digest_folder(tmp_path / "fox"))
+    with pytest.raises(KeyError, match="house/owls"):
+        renewed(before, tmp_path, ["owls"])

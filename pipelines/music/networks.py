@@ -1,0 +1,101 @@
+"""The two networks that write words: a transformer in Llama's layout, and an LSTM of about its size."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pipelines.music.words import NUMBER, WORDS
+
+CONTEXT = 1024
+"""Words that a network reads at once."""
+
+
+class Network(Protocol):
+    """What the writer asks of a network."""
+
+    def read(self, words: Tensor, memory: Any) -> tuple[Tensor, Any]:
+        """(rows, words) numbers after what `memory` remembers (None: nothing) to (rows, vocabulary) logits of
+        the next word, and the memory with them."""
+
+
+class Transformer:
+    """`LlamaForCausalLM` of transformers; its memory is the cache of keys and values."""
+
+    layers, width, heads, inner = 4, 192, 6, 512
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @classmethod
+    def fresh(cls) -> "Transformer":
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        config = LlamaConfig(
+            vocab_size=len(WORDS),
+            hidden_size=cls.width,
+            intermediate_size=cls.inner,
+            num_hidden_layers=cls.layers,
+            num_attention_heads=cls.heads,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=NUMBER["begin"],
+            eos_token_id=NUMBER["end"],
+            pad_token_id=NUMBER["nothing"],
+        )
+        return cls(LlamaForCausalLM(config))
+
+    def logits(self, words: Tensor) -> Tensor:
+        """(rows, words) to (rows, words, vocabulary)."""
+        return self.model(input_ids=words, use_cache=False).logits
+
+    def read(self, words: Tensor, memory: Any) -> tuple[Tensor, Any]:
+        words = words.to(self.model.device)
+        out = self.model(input_ids=words, past_key_values=memory, use_cache=True, logits_to_keep=1)
+        return out.logits[:, -1], out.past_key_values
+
+
+class Recurrent(nn.Module):
+    """An LSTM of two layers; its memory is their states. Words go in and come out by the same table."""
+
+    layers, width, inner = 2, 192, 344
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(len(WORDS), self.width)
+        self.lstm = nn.LSTM(self.width, self.inner, self.layers, batch_first=True)
+        self.out = nn.Linear(self.inner, self.width)
+        nn.init.normal_(self.words.weight, std=0.05)
+
+    def logits(self, words: Tensor) -> Tensor:
+        """(rows, words) to (rows, words, vocabulary)."""
+        return self.out(self.lstm(self.words(words))[0]) @ self.words.weight.T
+
+    def read(self, words: Tensor, memory: Any) -> tuple[Tensor, Any]:
+        states, memory = self.lstm(self.words(words.to(self.out.weight.device)), memory)
+        return self.out(states[:, -1]) @ self.words.weight.T, memory
+
+    def save(self, folder: Path) -> None:
+        """float16 safetensors and a config that says what it is."""
+        weights = {name: value.half().contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        config = {"model_type": "songbook_lstm", "words": len(WORDS), "layers": self.layers}
+        config |= {"width": self.width, "inner": self.inner}
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Network:
+    """The network of a folder; raises ValueError where it knows other words than these."""
+    config = json.loads((folder / "config.json").read_text())
+    if config.get("vocab_size", config.get("words")) != len(WORDS):
+        raise ValueError(f"{folder} knows other words than this version writes")
+    if config["model_type"] == "songbook_lstm":
+        network = Recurrent()
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        return network.to(device, dtype).eval()
+    from transformers import LlamaForCausalLM
+
+    return Transformer(LlamaForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval())

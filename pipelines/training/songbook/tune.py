@@ -1,0 +1,177 @@
+"""The tune and its harmony, phrase by phrase."""
+
+import math
+import random
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipelines.music.score import bar_ticks
+from pipelines.music.sheet import Stroke, spans
+from pipelines.music.theory import Chord
+from pipelines.training.songbook.harmony import progression
+from pipelines.training.songbook.lines import Manner, Slot, degree, draw
+from pipelines.training.songbook.plan import Character
+from pipelines.training.songbook.rhythm import close, rhythm
+
+
+@dataclass
+class Theme:
+    """What phrases of one letter share."""
+
+    chords: list[tuple[Chord, ...]]
+    cadence: str
+    tune: list[list[Stroke]]
+    """Strokes of each bar."""
+    styles: dict[str, object] = field(default_factory=dict)
+    """Figures of the accompaniment, by role."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all phrases of a piece share."""
+
+    metre: str
+    mode: str
+    character: Character
+    low: int
+    """Lowest pitch of the melody, in semitones above the tonic."""
+    high: int
+    dice: random.Random
+    random: np.random.Generator
+
+    @property
+    def centre(self) -> float:
+        return (self.low + self.high) / 2
+
+
+def chords_of(
+    frame: Frame, bars: int, cadence: str, last: Chord | None, *, final: bool
+) -> list[tuple[Chord, ...]]:
+    """The chords of each bar of a phrase: one, or two where harmony moves faster."""
+    dice = frame.dice
+    fast = dice.random() < (0.15 if frame.character.dynamic >= 3 else 0.05)
+    counts = [2 if fast and dice.random() < 0.6 else 1 for _ in range(bars)]
+    if bars >= 2 and dice.random() < 0.4:
+        counts[-2] = 2
+    counts[-1] = 1
+    if bars == 1 and final:
+        counts = [1]
+    names = progression(frame.mode, sum(counts), cadence, frame.character.colour, dice, last)
+    rows, at = [], 0
+    for count in counts:
+        row = tuple(names[at : at + count])
+        rows.append(row[:1] if len(set(row)) == 1 else row)
+        at += count
+    return rows
+
+
+def tune_of(
+    frame: Frame,
+    chords: list[tuple[Chord, ...]],
+    *,
+    lift: float,
+    final: bool,
+    before: Slot | None,
+    kept: list[list[Stroke]],
+) -> list[list[Stroke]]:
+    """The melody over these chords; the bars that are `kept` stand already at its beginning."""
+    dice, activity = frame.dice, frame.character.activity * frame.dice.uniform(0.85, 1.15)
+    dotted = frame.character.dotted
+    first, second = (rhythm(frame.metre, activity, dotted, dice) for _ in range(2))
+    rows = [list(first if number % 2 == 0 or dice.random() < 0.3 else second) for number in range(len(chords))]
+    if len(rows) >= 4 and dice.random() < 0.3:
+        rows[2] = rhythm(frame.metre, activity * 1.15, dotted, dice)
+    rows[-1] = close(frame.metre, dice, final=final)
+    shape = _contour(dice, len(chords) * bar_ticks(frame.metre), frame.centre + lift, frame.high - frame.low)
+    bars = list(kept)
+    while len(bars) < len(chords):
+        at = len(bars)
+        group = rows[at : at + 2]
+        motif = [] if at < 2 else [strokes for strokes in bars[at - 2 : at]]
+        bars += _segment(frame, chords, group, at, shape, motif, _last(frame, bars, chords) or before, final)
+    return bars
+
+
+def _segment(frame, chords, rows, at, shape, motif, before, final):  # noqa: ANN001, ANN202
+    """Two bars (or the one that is left) by one search."""
+    bar = bar_ticks(frame.metre)
+    slots: list[Slot] = [before] if before else []
+    lengths: list[list[tuple[int, bool]]] = []
+    for number, row in enumerate(rows, at):
+        copies = _intervals(motif, number - at, row, frame.mode)
+        tied = _ties(frame, number, chords, at, slots)
+        start = 0
+        lengths.append([])
+        for index, length in enumerate(row):
+            chord = next(c for s, n, c in reversed(list(spans(chords[number], frame.metre))) if s <= start)
+            closing = row is rows[-1] and index == len(row) - 1
+            ends = final and number == len(chords) - 1
+            slots.append(
+                Slot(
+                    chord,
+                    strong=start in strong_ticks(frame.metre) or closing,
+                    never=11 if closing and number == len(chords) - 1 else None,
+                    tied=tied and index == 0 and len(row) > 1,
+                    target=shape(number * bar + start),
+                    copy=copies[index],
+                    fixed=(0 if frame.dice.random() < 0.8 else chord.tones[1]) if ends else None,
+                )
+            )
+            lengths[-1].append((length, slots[-1].tied))
+            start += length
+    manner = Manner(frame.mode, frame.low, frame.high, frame.character.leaps)
+    pitches = iter(draw(slots, manner, frame.random)[1 if before else 0 :])
+    return [[Stroke(length, (next(pitches),), tied) for length, tied in row] for row in lengths]
+
+
+def strong_ticks(metre: str) -> tuple[int, ...]:
+    """Where strong beats begin."""
+    return {"4/4": (0, 24), "6/8": (0, 18)}.get(metre, (0,))
+
+
+def _ties(frame: Frame, number: int, chords: list[tuple[Chord, ...]], at: int, slots: list[Slot]) -> bool:
+    """Whether a bar begins with the note before it still held: a suspension, mostly where moods are soft."""
+    if not slots or number in {at, len(chords) - 1} or chords[number - 1][-1] == chords[number][0]:
+        return False
+    return frame.dice.random() < 0.12 * frame.character.leaps
+
+
+def _intervals(motif: list[list[Stroke]], number: int, row: list[int], mode: str) -> list[int | None]:
+    """The motif's intervals in steps of the scale, where it has the same rhythm here."""
+    if number >= len(motif) or [stroke.length for stroke in motif[number]] != row:
+        return [None] * len(row)
+    steps = [degree(stroke.pitches[0], mode) for stroke in motif[number] if stroke.pitches]
+    if len(steps) != len(row):
+        return [None] * len(row)
+    return [None, *(b - a for a, b in zip(steps, steps[1:], strict=False))]
+
+
+def _contour(dice: random.Random, ticks: int, centre: float, width: int):  # noqa: ANN202
+    """A curve that the phrase follows: an arch, a rise, a fall or a wave."""
+    size = min(width * 0.3, dice.uniform(3, 7))
+    kind = dice.choice(("arch", "arch", "rise", "fall", "wave"))
+
+    def at(tick: int) -> float:
+        share = tick / ticks
+        curve = {
+            "arch": math.sin(math.pi * share) * 2 - 1,
+            "rise": 2 * share - 1,
+            "fall": 1 - 2 * share,
+            "wave": math.sin(2 * math.pi * share),
+        }[kind]
+        return centre + size * curve
+
+    return at
+
+
+def _last(frame: Frame, bars: list[list[Stroke]], chords: list[tuple[Chord, ...]]) -> Slot | None:
+    """The last note of the bars that are there."""
+    if not bars:
+        return None
+    return pinned(bars[-1][-1].pitches[0], chords[len(bars) - 1][-1])
+
+
+def pinned(pitch: int, chord: Chord) -> Slot:
+    """A note that is there already."""
+    return Slot(chord, strong=False, pinned=pitch)
