@@ -14,7 +14,7 @@ from pipelines.catalog import BUILT_IN, digest_folder
 
 
 def renewed(catalog: str, house: Path, names: list[str]) -> str:
-    """The catalog's text with the digests of these models' folders as they are now; KeyError without a row."""
+    """The catalog's text with the digests of these models' folders as they are; KeyError without a row."""
     for name in names:
         row = re.compile(rf'(?ms)(^name = "house/{re.escape(name)}"$(?:(?!^\[\[).)*?^sha256 = )"[0-9a-f]*"')
         digest = digest_folder(house / name)
