@@ -12,6 +12,7 @@ WHY_NOT = {
     "negative_prompt": "this model takes no negative prompt",
     "lyrics": "this model does not sing",
     "steps": "this model writes tokens, so it has no denoising steps",
+    "guidance": "this model keeps to its prompt without guidance",
     "temperature": "this model denoises, so it chooses no tokens",
 }
 

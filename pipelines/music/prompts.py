@@ -121,8 +121,8 @@ def _key(prompt: str) -> str | None:
         if article and (found["tonic"] == "a" or found.start() == 0):
             continue  # "a minor incident", "A major work"
         return spelled(_tonic(found), f"{found['mode']}or")
-    if found := _BARE_KEY.search(prompt):
-        return spelled(_tonic(found), "minor" if found["short"] else "major")
+    if bare := _BARE_KEY.search(prompt):
+        return spelled(_tonic(bare), "minor" if bare["short"] else "major")
     return None
 
 

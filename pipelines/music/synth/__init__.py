@@ -1,7 +1,8 @@
 """A synthesizer: a score in, stereo sound out. The same score is the same samples, bit for bit."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,8 +19,20 @@ RATE = 44_100
 TAIL = SECONDS + 0.4
 """Seconds after the score's end, in which what rings on dies away."""
 
-LOUDER = 1.4
+LOUDER = 1.6
 """A note's level goes with this power of its velocity."""
+
+CROWDED = 0.35
+"""Notes of a chord are softer by this power of how many begin together, so that a tune stands before them."""
+
+LEVEL = 0.2
+"""Effective value of a tone at its loudest."""
+
+DRUM_LEVEL = np.float32(0.9)
+"""Peak of a drum at its loudest."""
+
+LONGEST = 20.0
+"""Seconds for which anyone can hold a note."""
 
 UNEVEN = 0.004
 """Seconds by which players come too early or too late, as a deviation; a score's first note never early."""
@@ -28,98 +41,108 @@ UNEVEN = 0.004
 def render(score: Score, rate: int = RATE) -> Wave:
     """The sound of a score, (2, samples): its length and TAIL, at the end of which nothing is heard."""
     samples = round((score.seconds + TAIL) * rate)
-    dry, sent = (np.zeros((2, samples), np.float32) for _ in range(2))
+    stage = _Stage(*(np.zeros((2, samples), np.float32) for _ in range(2)))
     for number, part in enumerate(score.parts):
         band = _Drummer(score, part, number, rate) if part.drums else _Player(score, part, number, rate)
-        band.play(dry, sent)
-    heard = dry + echoed(sent, rate)
+        band.play(stage)
+    heard = stage.dry + echoed(stage.sent, rate)
     fading = round(0.2 * rate)
     heard[:, -fading:] *= np.linspace(1, 0, fading, dtype=np.float32)
     return heard
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """What is heard at once, and what the room is sent; both (2, samples)."""
+
+    dry: Wave
+    sent: Wave
+
+    def add(self, wave: Wave, begin: int, room: float) -> None:
+        length = max(0, min(wave.shape[1], self.dry.shape[1] - begin))
+        self.dry[:, begin : begin + length] += wave[:, :length]
+        self.sent[:, begin : begin + length] += wave[:, :length] * np.float32(room)
+
+
 class _Band:
-    """What plays one part into the two waves: what is heard at once, and what the room is sent."""
+    """Whoever plays one part. Notes with the same sound are played one after the other, so that only one
+    sound is in memory at a time.
+    """
 
     def __init__(self, score: Score, part: Part, number: int, rate: int) -> None:
         self.score, self.part, self.rate = score, part, rate
-        self.dice = np.random.default_rng(number)
+        self.together = Counter(note.start for note in part.notes)
+        dice = np.random.default_rng(number)
+        late = dice.normal(0, UNEVEN, len(part.notes)).clip(-2 * UNEVEN, 2 * UNEVEN)
+        self.begins = [
+            max(0, round((score.seconds_at(note.start) + seconds) * rate))
+            for note, seconds in zip(part.notes, late, strict=True)
+        ]
 
-    def play(self, dry: Wave, sent: Wave) -> None:
-        for note, begin in self._notes():
-            wave, room = self.wave(note)
-            length = min(wave.shape[1], dry.shape[1] - begin)
-            wave = wave[:, :length] * np.float32((note.velocity / 100) ** LOUDER)
-            dry[:, begin : begin + length] += wave
-            sent[:, begin : begin + length] += wave * np.float32(room)
+    def play(self, stage: _Stage) -> None:
+        sounds: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for place, note in enumerate(self.part.notes):
+            sounds[self.sound(note)].append(place)
+        for places in sounds.values():
+            self.play_alike(
+                [self.part.notes[place] for place in places], [self.begins[p] for p in places], stage
+            )
 
-    def wave(self, note: Note) -> tuple[Wave, float]:
-        """The note as (2, samples), and how much of it the room gives back."""
+    def sound(self, note: Note) -> Hashable:
+        """Equal for notes that are played with one wave."""
         raise NotImplementedError
 
-    def _notes(self) -> Iterator[tuple[Note, int]]:
-        """Each note and its first sample."""
-        late = self.dice.normal(0, UNEVEN, len(self.part.notes)).clip(-2 * UNEVEN, 2 * UNEVEN)
-        for note, seconds in zip(self.part.notes, late, strict=True):
-            yield note, max(0, round((self.score.seconds_at(note.start) + seconds) * self.rate))
+    def play_alike(self, notes: list[Note], begins: list[int], stage: _Stage) -> None:
+        """Play notes of one sound, each from its first sample on."""
+        raise NotImplementedError
 
 
 class _Drummer(_Band):
-    def __init__(self, score: Score, part: Part, number: int, rate: int) -> None:
-        super().__init__(score, part, number, rate)
-        self.strokes = {key: self._stroke(key) for key in sorted({note.pitch for note in part.notes})}
+    def sound(self, note: Note) -> Hashable:
+        return note.pitch
 
-    def wave(self, note: Note) -> tuple[Wave, float]:
-        return self.strokes[note.pitch]
-
-    def _stroke(self, key: int) -> tuple[Wave, float]:
-        drum = DRUMS.get(key, OTHERWISE)
-        sides = np.array(seats(drum.pan), np.float32)[:, None]
-        return strike(key, self.rate) * sides * DRUM_LEVEL, drum.room
-
-
-DRUM_LEVEL = np.float32(0.9)
-"""Of a drum's peak, beside tones of which the effective value is 1."""
-
-LEVEL = 0.2
-"""Of a tone's effective value."""
+    def play_alike(self, notes: list[Note], begins: list[int], stage: _Stage) -> None:
+        drum = DRUMS.get(notes[0].pitch, OTHERWISE)
+        wave = strike(notes[0].pitch, self.rate) * _sides(drum.pan) * DRUM_LEVEL
+        for note, begin in zip(notes, begins, strict=True):
+            stage.add(wave * _strength(note), begin, drum.room)
 
 
 class _Player(_Band):
     def __init__(self, score: Score, part: Part, number: int, rate: int) -> None:
         super().__init__(score, part, number, rate)
         self.voice: Voice = VOICES[part.program]
-        self.tones = self._tones()
+        self.released = round(self.voice.release * rate)
 
-    def wave(self, note: Note) -> tuple[Wave, float]:
-        held = self._held(note)
-        tone = self.tones[note.pitch, force_of(note.velocity)][:, : held + self._released]
-        wave = tone * self._ending(held)[: tone.shape[1]]
-        pan = self.voice.pan + self.voice.wide * np.clip((note.pitch - 62) / 40, -1, 1)
-        sides = np.array(seats(float(np.clip(pan, -1, 1))), np.float32)[:, None]
-        return wave * sides * np.float32(LEVEL * 10 ** (self.voice.gain / 20)), self.voice.room
+    def sound(self, note: Note) -> Hashable:
+        return note.pitch, force_of(note.velocity)
 
-    def _tones(self) -> dict[tuple[int, float], Wave]:
-        """Each tone that is needed, as long as the longest note of it, by pitch and force."""
-        longest: defaultdict[tuple[int, float], int] = defaultdict(int)
-        for note in self.part.notes:
-            played = note.pitch, force_of(note.velocity)
-            longest[played] = max(longest[played], self._held(note) + self._released)
-        return {
-            (pitch, force): Tone(self.voice, pitch, force, samples, self.rate).wave()
-            for (pitch, force), samples in longest.items()
-        }
+    def play_alike(self, notes: list[Note], begins: list[int], stage: _Stage) -> None:
+        voice, pitch = self.voice, notes[0].pitch
+        longest = max(map(self._held, notes)) + self.released
+        tone = Tone(voice, pitch, force_of(notes[0].velocity), longest, self.rate).wave()
+        pan = float(np.clip(voice.pan + voice.wide * (pitch - 62) / 40, -1, 1))
+        tone = tone * _sides(pan) * np.float32(LEVEL * 10 ** (voice.gain / 20))
+        for note, begin in zip(notes, begins, strict=True):
+            crowd = np.float32(self.together[note.start] ** -CROWDED)
+            ending = self._ending(self._held(note)) * (_strength(note) * crowd)
+            stage.add(tone[:, : len(ending)] * ending, begin, voice.room)
 
     def _held(self, note: Note) -> int:
-        return round(self.score.seconds_at(note.length) * self.rate)
-
-    @property
-    def _released(self) -> int:
-        return round(self.voice.release * self.rate)
+        """Samples for which the key is down."""
+        return round(min(self.score.seconds_at(note.length), LONGEST) * self.rate)
 
     def _ending(self, held: int) -> Wave:
         """1 for as long as the key is down, then to silence."""
-        going = np.ones(held + self._released, np.float32)
-        left = np.linspace(1, 0, self._released, endpoint=False, dtype=np.float32)
+        going = np.ones(held + self.released, np.float32)
+        left = np.linspace(1, 0, self.released, endpoint=False, dtype=np.float32)
         going[held:] = left**2 if self.voice.fade == HELD else left**3
         return going
+
+
+def _strength(note: Note) -> np.float32:
+    return np.float32((note.velocity / 100) ** LOUDER)
+
+
+def _sides(pan: float) -> Wave:
+    return np.array(seats(pan), np.float32)[:, None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, sosfilt
 
-from pipelines.music.synth.partials import Wave
+from pipelines.music.synth.partials import Numbers, Wave
 
 
 @dataclass(frozen=True)
@@ -174,16 +174,16 @@ def strike(key: int, rate: int) -> Wave:
     return wave
 
 
-def _tone(drum: Drum, at: np.ndarray) -> np.ndarray | float:
+def _tone(drum: Drum, at: Numbers) -> Numbers:
     if not drum.hertz:
-        return 0.0
+        return np.zeros_like(at)
     turns = drum.hertz * (at + drum.fall * drum.falling * (1 - np.exp(-at / drum.falling)))
     return drum.tone * np.sin(2 * np.pi * turns) * np.exp(-at / drum.tone_fade)
 
 
-def _noise(drum: Drum, at: np.ndarray, rate: int, dice: np.random.Generator) -> np.ndarray | float:
+def _noise(drum: Drum, at: Numbers, rate: int, dice: np.random.Generator) -> Numbers:
     if not drum.noise:
-        return 0.0
+        return np.zeros_like(at)
     band = butter(2, (drum.low, min(drum.high, 0.45 * rate)), "bandpass", fs=rate, output="sos")
     white = sosfilt(band, dice.uniform(-1, 1, len(at)))
     going = np.zeros(len(at))
@@ -192,14 +192,16 @@ def _noise(drum: Drum, at: np.ndarray, rate: int, dice: np.random.Generator) -> 
         going = np.where(
             since >= 0, np.exp(-since / drum.noise_fade) * (1 - np.exp(-3 * since / drum.swell)), going
         )
-    return drum.noise * white / np.abs(white).max() * going
+    heard: Numbers = drum.noise * white / np.abs(white).max() * going
+    return heard
 
 
-def _metal(drum: Drum, at: np.ndarray, rate: int, dice: np.random.Generator) -> np.ndarray | float:
+def _metal(drum: Drum, at: Numbers, rate: int, dice: np.random.Generator) -> Numbers:
     if not drum.metal:
-        return 0.0
+        return np.zeros_like(at)
     lowest = drum.metal_low / 2.5
     hertz = np.array([lowest * stripe for stripe in STRIPES if lowest * stripe < 0.42 * rate])
     turns = 2 * np.pi * (hertz[:, None] * at + dice.uniform(size=(len(hertz), 1)))
     rung = sosfilt(butter(2, drum.metal_low, "highpass", fs=rate, output="sos"), np.sin(turns).sum(axis=0))
-    return drum.metal * rung / np.abs(rung).max() * np.exp(-at / drum.metal_fade)
+    heard: Numbers = drum.metal * rung / np.abs(rung).max() * np.exp(-at / drum.metal_fade)
+    return heard

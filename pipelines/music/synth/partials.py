@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.floating[Any]]
+Numbers = NDArray[Any]
 Wave = NDArray[np.float32]
 Complex = NDArray[np.complex64]
 

@@ -118,7 +118,7 @@ def partials(voice: Voice, first: float, force: float, rate: int) -> tuple[Numbe
 def passed(voice: Voice, hertz: Numbers, first: float, force: float) -> Numbers:
     """What the cutoff and the body leave of each frequency. No cutoff is below the tone itself."""
     cutoff = max(voice.cutoff * 4 ** (force - 0.6), 1.5 * first)
-    left = 1 / np.sqrt(1 + (hertz / cutoff) ** (2 * voice.slope))
+    left: Numbers = 1 / np.sqrt(1 + (hertz / cutoff) ** (2 * voice.slope))
     for middle, width, decibels in voice.body:
         bell = np.exp(-((np.log2(hertz / middle) / width) ** 2))
         left = left * 10 ** (decibels / 20 * bell)
@@ -129,7 +129,7 @@ def course(voice: Voice, hertz: Numbers, at: Numbers) -> Numbers:
     """How the level of each partial goes with time, (points, partials)."""
     order = np.arange(len(hertz))
     since = at[:, None] / (voice.attack * (1 + voice.opening * order))
-    going = 1 - np.exp(-3 * since) if voice.fade == HELD else np.minimum(1, since)
+    going: Numbers = 1 - np.exp(-3 * since) if voice.fade == HELD else np.minimum(1, since)
     if voice.fade != HELD:
         going = going * _fading(voice, hertz, order, at)
     if voice.tremolo:
@@ -142,17 +142,18 @@ def _fading(voice: Voice, hertz: Numbers, order: Numbers, at: Numbers) -> Number
     fade = voice.fade * (MIDDLE_C / hertz[0]) ** 0.55
     shares = np.array(voice.bars)[: len(order), 2] if voice.bars else 1 / (1 + voice.damping * order)
     fades = np.maximum(fade * shares, 0.01)
-    return 0.75 * np.exp(-at[:, None] / fades) + 0.25 * np.exp(-at[:, None] / (3.5 * fades))
+    fading: Numbers = 0.75 * np.exp(-at[:, None] / fades) + 0.25 * np.exp(-at[:, None] / (3.5 * fades))
+    return fading
 
 
 def _wandering(voice: Voice, at: Numbers, dice: np.random.Generator) -> Numbers:
     """By how much the frequency moves: a vibrato that comes late, and small faults."""
     there = 1 - np.exp(-((at / VIBRATO_DELAY) ** 2))
     pace = VIBRATO_HERTZ * dice.uniform(0.93, 1.07)
-    cents = np.sin(2 * np.pi * (pace * at + dice.uniform())) * voice.vibrato * there
+    cents: Numbers = np.sin(2 * np.pi * (pace * at + dice.uniform())) * voice.vibrato * there
     for slow in dice.uniform(0.4, 2.0, size=2):
         cents = cents + 1.2 * np.sin(2 * np.pi * (slow * at + dice.uniform()))
-    return cents * CENT
+    return cents * float(CENT)
 
 
 @lru_cache(maxsize=32)

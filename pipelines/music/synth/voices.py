@@ -155,10 +155,10 @@ SYNTH_BASS = Voice(
     tilt=1.0, cutoff=700, slope=2.5, attack=0.004, fade=1.5, damping=0.05, release=0.08, room=0.05
 )
 VIOLIN = Voice(
-    tilt=1.05, cutoff=4_200, slope=2.5, body=_FIDDLE, attack=0.06, opening=0.06, release=0.14, vibrato=18,
+    tilt=1.05, cutoff=4_200, slope=2.5, body=_FIDDLE, attack=0.06, opening=0.06, release=0.14, vibrato=15,
     breath=(0.02, 1_500, 7_000), pan=-0.35, room=0.35, gain=-2.5,
 )  # fmt: skip
-VIOLA = replace(VIOLIN, cutoff=3_000, pan=0.2, vibrato=15, gain=-2.0)
+VIOLA = replace(VIOLIN, cutoff=3_000, pan=0.2, vibrato=13, gain=-2.0)
 CELLO = Voice(
     tilt=1.1, cutoff=2_400, slope=2.3, body=_CELLO, attack=0.07, opening=0.05, release=0.16, vibrato=14,
     breath=(0.015, 600, 4_000), pan=0.35, room=0.35, gain=-1.5,
