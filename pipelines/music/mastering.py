@@ -37,12 +37,14 @@ _SPARE = 0.2
 
 
 def master(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    """The sound, (2, samples), at LOUDNESS and below PEAK; silence as it is."""
+    """The sound, (2, samples), at LOUDNESS and below PEAK; as it is where there is nothing to hear."""
+    highest = np.abs(samples).max()
+    if not highest:
+        return samples
     deep = butter(2, LOWEST, "highpass", fs=rate, output="sos").astype(np.float32)
-    heard = np.asarray(sosfilt(deep, samples), np.float32)
-    now = loudness(heard, rate)
-    if not np.isfinite(now):
-        return heard
+    heard = np.asarray(sosfilt(deep, samples / highest), np.float32)
+    if not np.isfinite(now := loudness(heard, rate)):
+        return samples
     peaks, gain = _peaks(heard), LOUDNESS - now
     made = heard
     for _ in range(TRIES):
