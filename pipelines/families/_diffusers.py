@@ -17,13 +17,14 @@ from diffusers.utils import logging as diffusers_logging
 from PIL import Image
 
 from pipelines.base import Capabilities, Output, Progress, Request
-from pipelines.errors import InvalidInputs, ModelUnavailable, OutOfMemory, Problem
+from pipelines.errors import InvalidInputs, ModelUnavailable, Problem
 from pipelines.families import _loras, _schedulers
 from pipelines.families import _torch as torch_support
 from pipelines.families._bucket import Bucket, Row
+from pipelines.families._pipeline import PipelineRun
 from pipelines.families._pixels import as_pictures
 from pipelines.families._previews import Previewer
-from pipelines.families._run import Run
+from pipelines.families._run import halving
 from pipelines.loras import Lora
 from pipelines.seeds import output_seed
 
@@ -87,17 +88,13 @@ class DiffusersFamily:
         for request in batch:
             if problems := self.problems(request):
                 raise InvalidInputs(problems)
-        largest = self.capabilities.most(batch[0].kind)
         wanted = getattr(batch[0].inputs, "loras", ())
-        while True:
-            try:
-                with _loras.applied(self.pipe, self.loras, wanted):
-                    return Run(self, batch, progress, largest).outputs()
-            except OutOfMemory:
-                if largest == 1:
-                    raise
-            torch_support.free_memory()
-            largest //= 2
+
+        def make(largest: int) -> list[list[Output]]:
+            with _loras.applied(self.pipe, self.loras, wanted):
+                return PipelineRun(self, batch, progress, largest).outputs()
+
+        return halving(self.capabilities.most(batch[0].kind), make)
 
     def pipeline(self, kind: str) -> Any:
         """The pipeline for a kind, which shares all parts with the one that was loaded."""

@@ -1,36 +1,41 @@
-"""One batch on its way through a diffusers pipeline."""
+"""One batch: the rows of all its requests, bucket after bucket."""
 
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-import torch
+from typing import Any, Protocol, TypeVar
 
 from pipelines.base import Output, Progress, Request, buckets
-from pipelines.errors import EngineError
+from pipelines.errors import OutOfMemory
 from pipelines.families import _torch as torch_support
-from pipelines.families._bucket import Bucket, Row
-from pipelines.families._previews import Budget
-from pipelines.families._schedulers import Step, after_each_step
-
-if TYPE_CHECKING:
-    from pipelines.families._diffusers import DiffusersFamily
-
+from pipelines.families._bucket import Row
 
 Made = dict[tuple[int, int], list[tuple[Row, Output]]]
 """What the rows of each output (its request's number, its index) became."""
 
+Result = TypeVar("Result")
+
+
+class InRows(Protocol):
+    """A family whose outputs are made of rows."""
+
+    def rows(self, number: int, request: Request) -> Iterable[Row]:
+        """The rows that make the request's outputs."""
+
+    def alike(self, row: Row) -> Hashable:
+        """Rows may share a bucket where this is equal."""
+
+    def joined(self, rows: Sequence[Row], values: Sequence[Any]) -> Any:
+        """One output of what its rows became, in order."""
+
+    def facts(self, request: Request) -> Mapping[str, Any]:
+        """What is known of a request's outputs beside their values."""
+
 
 class Run:
-    """Rows of all requests, bucket after bucket."""
+    """Makes buckets until no row waits; a subclass says what `bucket` makes of one."""
 
-    def __init__(
-        self, family: "DiffusersFamily", batch: list[Request], progress: Progress, largest: int
-    ) -> None:
+    def __init__(self, family: InRows, batch: list[Request], progress: Progress, largest: int) -> None:
         self.family, self.batch, self.progress, self.largest = family, batch, progress, largest
-        self.pipe = family.pipeline(batch[0].kind)
-        self.previews = Budget(family.previewer)
         self.stopped: set[int] = set()
         self.steps_done = 0
 
@@ -38,15 +43,25 @@ class Run:
         """The outputs of each request; none of one that was stopped."""
         made: Made = {}
         waiting = self._alike()
-        with self._scheduler(), torch_support.memory_errors_translated():
-            while waiting := [rows for rows in map(self._wanted, waiting) if rows]:
-                sizes = [size for rows in waiting for size in buckets(len(rows), self.largest)]
-                now, waiting[0] = waiting[0][: sizes[0]], waiting[0][sizes[0] :]
-                for row, output in zip(now, self._bucket(now, buckets_left=len(sizes)), strict=True):
-                    made.setdefault((row.number, row.index), []).append((row, output))
+        while waiting := [rows for rows in map(self._wanted, waiting) if rows]:
+            sizes = [size for rows in waiting for size in buckets(len(rows), self.largest)]
+            now, waiting[0] = waiting[0][: sizes[0]], waiting[0][sizes[0] :]
+            for place, (row, value) in enumerate(zip(now, self.bucket(now, len(sizes)), strict=True)):
+                output = Output(row.index, value, row.seed, bucket=len(now), row=place)
+                made.setdefault((row.number, row.index), []).append((row, output))
         return [
             [] if number in self.stopped else self._joined(number, made) for number in range(len(self.batch))
         ]
+
+    def bucket(self, rows: list[Row], buckets_left: int) -> Sequence[Any]:
+        """What each of the rows becomes, made together; `buckets_left` counts this one, too."""
+        raise NotImplementedError
+
+    def tell(self, steps: int, buckets_left: int, done_before: int, previews: Any = None) -> None:
+        """One more step is done, of a bucket that takes `steps` and began after `done_before`."""
+        self.steps_done += 1
+        total = done_before + steps * buckets_left
+        self.stopped |= self.progress(min(self.steps_done, total), total, previews)
 
     def _alike(self) -> list[list[Row]]:
         """The rows of all requests, those together that may share a bucket."""
@@ -69,41 +84,16 @@ class Run:
             outputs.append(replace(parts[0], value=value, facts=facts))
         return outputs
 
-    @contextmanager
-    def _scheduler(self) -> Iterator[None]:
-        """The scheduler that the inputs ask for in the pipeline's place, the model's own afterwards."""
-        self.pipe.scheduler = self.family.sampler(getattr(self.batch[0].inputs, "scheduler", None))
+
+def halving(largest: int, make: Callable[[int], Result]) -> Result:
+    """What `make` gives for buckets of `largest` rows, or of half as many, as often as they do not fit the
+    device; raises OutOfMemory where one row does not."""
+    while True:
         try:
-            yield
-        finally:
-            self.pipe.scheduler = self.family.scheduler
-
-    def _bucket(self, rows: list[Row], buckets_left: int) -> list[Output]:
-        """What the rows make, together."""
-        bucket = Bucket(rows)
-        done_before = self.steps_done
-
-        def after_step(step: Step) -> None:
-            steps = self.family.steps(self.pipe)
-            self.steps_done += 1
-            if self.steps_done == done_before + steps and not torch.isfinite(step.latents).all():
-                raise EngineError("the model's numbers overflowed; another dtype may help")
-            total = done_before + steps * buckets_left
-            self.stopped |= self.progress(min(self.steps_done, total), total, self._previews(bucket, step))
-
-        with after_each_step(self.pipe.scheduler, after_step):
-            result = self.pipe(**self.family.arguments(self.pipe, bucket))
-        values = self.family.values(result, bucket)
-        return [
-            Output(row.index, value, row.seed, bucket=len(rows), row=place)
-            for place, (row, value) in enumerate(zip(rows, values, strict=True))
-        ]
-
-    def _previews(self, bucket: Bucket, step: Step) -> list[bytes | None] | None:
-        """A small picture of each request's first row here, if it is time for some."""
-        first = {row.number: place for place, row in reversed(list(enumerate(bucket.rows)))}
-        made = self.previews.make(lambda: self.family.spatial(step.foreseen(), bucket)[list(first.values())])
-        if made is None:
-            return None
-        encoded = dict(zip(first, made, strict=True))
-        return [encoded.get(number) for number in range(len(self.batch))]
+            with torch_support.memory_errors_translated():
+                return make(largest)
+        except OutOfMemory:
+            if largest == 1:
+                raise
+        torch_support.free_memory()
+        largest //= 2

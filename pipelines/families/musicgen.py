@@ -14,10 +14,11 @@ from transformers import (
 )
 
 from pipelines.base import Capabilities, Output, Progress, Request, buckets
-from pipelines.errors import EngineError, InvalidInputs, OutOfMemory, Problem
+from pipelines.errors import EngineError, InvalidInputs, Problem
 from pipelines.families import _music
 from pipelines.families import _torch as torch_support
 from pipelines.families._bucket import Bucket, Row
+from pipelines.families._run import halving
 from pipelines.media import read_sound
 from pipelines.seeds import output_seed
 
@@ -68,16 +69,11 @@ class MusicGen:
         """Music for each request; all have one `batch_key`. Halves the buckets where one does not fit."""
         if problems := [problem for request in batch for problem in self.problems(request)]:
             raise InvalidInputs(problems)
-        largest = self.capabilities.max_batch
-        while True:
-            try:
-                with torch_support.memory_errors_translated(), torch.inference_mode():
-                    return _Run(self, batch, progress, largest).outputs()
-            except OutOfMemory:
-                if largest == 1:
-                    raise
-            torch_support.free_memory()
-            largest //= 2
+        with torch.inference_mode():
+            return halving(
+                self.capabilities.max_batch,
+                lambda largest: _Run(self, batch, progress, largest).outputs(),
+            )
 
     def problems(self, request: Request) -> list[Problem]:
         """What in the request this model cannot do as it is asked."""
