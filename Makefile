@@ -82,13 +82,13 @@ watermark: $(STAMP) ## Look for the watermark in thousands of pictures, and writ
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.watermark $(ARGS)
 
 house-models: $(STAMP) ## Train every house model, or HOUSE="upscaler": from nothing, or from where it stands; takes hours
-	@set -e; for name in $(HOUSE); do module=$$(echo $$name | tr - _); \
+	@set -e; for name in $(HOUSE); do module=$$(echo $$name | tr - .); \
 		$(TRAIN).$$module --resume $(ARGS); $(TRAIN).$$module --export pipelines/house/$$name; done
 	@$(MAKE) --no-print-directory house-figures
 
 house-figures: $(STAMP) ## Measure every house model, or HOUSE="upscaler": what it obeys, on what it has never seen
 	@set -e; for name in $(HOUSE); do echo "$$name"; \
-		$(TRAIN).$$(echo $$name | tr - _) --evaluate pipelines/house/$$name; done
+		$(TRAIN).$$(echo $$name | tr - .) --evaluate pipelines/house/$$name; done
 	@$(BIN)/python -m pipelines.training.rows $(HOUSE)
 
 lock: $(STAMP) ## Write the versions in .venv into constraints.txt

@@ -230,6 +230,18 @@ def _classifier(folder: Path) -> Row:
     return {"options": {"categories": named}}
 
 
+def _swin2sr(folder: Path) -> Row:
+    """How large it makes pictures, and that it looks at them once: no steps, no lots, no words."""
+    upscale = read_json(folder / "config.json").get("upscale", 2)
+    factors = [factor for factor in (2, 4) if isinstance(upscale, int) and upscale % factor == 0]
+    if not factors:
+        raise FolderRefused(f"config.json says upscale {upscale}; it must be 2, 4 or a multiple of them")
+    none = {
+        field: {"max": most} for field, most in (("n", 1), ("steps", 1), ("guidance", 0), ("noise_level", 0))
+    }
+    return {"defaults": {"steps": 1, "noise_level": 0}, "limits": {"factor": {"only": factors}, **none}}
+
+
 def _image(family: str, *kinds: str, needs: tuple[str, ...] = TRANSFORMER, **more: Any) -> Layout:
     return Layout(family, kinds or ("text-to-image", "image-to-image", "inpaint"), "image", needs, **more)
 
@@ -308,6 +320,7 @@ PIPELINES: dict[str, Layout] = {
 ARCHITECTURES: dict[str, Layout] = {
     "ForCausalLM": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
     "LMHeadModel": Layout("causal_lm", ("text",), "text", memory=1.5, describe=_language_model),
+    "ForImageSuperResolution": Layout("swin2sr", ("upscale",), "image", memory=8.0, describe=_swin2sr),
     "ForImageClassification": Layout("image_classifier", (), "image", memory=0.0, describe=_classifier),
     "MusicgenForConditionalGeneration": _music(
         "musicgen", "text-to-music", "continue-music", needs=(), describe=_musicgen

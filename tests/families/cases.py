@@ -7,7 +7,7 @@ A family's cases stand beside the code that saves its tiny model, in `tests/fami
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ TINY = Path(__file__).parent / "tiny"
 class Given:
     """Stands in a case's inputs where a file is needed; the harness uploads a sample."""
 
-    media: Literal["image", "mask", "video", "sound", "midi"]
+    media: Literal["image", "large", "mask", "video", "sound", "midi"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Case:
     """Whether prompts share a bucket only where they have equally many tokens."""
     serves: bool = False
     """Whether it is a text family, whose samples are texts and must be equal."""
+    drawn: bool = True
+    """Whether the seed makes a difference."""
+    longer: Mapping[str, Any] = field(default_factory=dict)
+    """Inputs that make it busy for long enough to be stopped, where steps and length do not."""
 
 
 PICTURE = {"prompt": "a fox", "width": 64, "height": 64, "steps": 4}

@@ -26,6 +26,11 @@ def image() -> bytes:
     return _png(picture)
 
 
+def large() -> bytes:
+    """A picture of many tiles: a gradient."""
+    return _png(Image.linear_gradient("L").resize((8 * SIDE, 8 * SIDE)).convert("RGB"))
+
+
 def mask() -> bytes:
     """White on the right half: that is made anew."""
     picture = Image.new("L", (SIDE, SIDE))
@@ -47,6 +52,8 @@ def data(given: Given) -> bytes:
     match given.media:
         case "image":
             return image()
+        case "large":
+            return large()
         case "mask":
             return mask()
         case "video":
@@ -57,7 +64,7 @@ def data(given: Given) -> bytes:
             return midi()
 
 
-SUFFIXES = {"image": "png", "mask": "png", "video": "webm", "sound": "flac", "midi": "mid"}
+SUFFIXES = {"image": "png", "large": "png", "mask": "png", "video": "webm", "sound": "flac", "midi": "mid"}
 
 
 def write(given: Given, folder: Path) -> Path:

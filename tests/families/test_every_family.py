@@ -51,7 +51,7 @@ def test_alone_and_in_a_batch_it_is_the_same_sample(loaded: Loaded, name: str, k
 
     assert told.steps
     assert all(0 < step <= total for step, total in told.steps)
-    assert difference(*alone) > 0, "seed and words make a difference"
+    assert (difference(*alone) > 0) is case.drawn, "seed and words make a difference"
     for output, request in zip(alone, requests, strict=True):
         again = run(pipeline, [request], Told())[0][0]
         assert difference(output, again) == 0 or not pipeline.capabilities.repeats
@@ -132,7 +132,8 @@ def test_a_cancel_ends_it_while_it_runs(client: Client, models: Path, name: str)
         for field, value in LONG.items()
         if field in fields and (fields[field].default is not None or field in CASES[name].inputs[kind])
     }
-    job = submitted(client, models.parent, name, kind, n=4, **longer)
+    rows = {} if "n" in limits else {"n": 4}
+    job = submitted(client, models.parent, name, kind, **longer, **rows, **CASES[name].longer)
 
     for seen in client.watch(job.id):
         if seen.progress and seen.progress.step:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from pipelines.catalog import digest_folder
-from pipelines.training import course, export, figures, pictures
+from pipelines.training import course, export, figures, muon, pictures
 from pipelines.training.rows import renewed
 from pipelines.training.store import Store
 
@@ -273,3 +273,27 @@ def test_a_digest_is_written_into_its_own_row(tmp_path):
     assert after == before.replace("1" * 64, digest_folder(tmp_path / "fox"))
     with pytest.raises(KeyError, match="house/owls"):
         renewed(before, tmp_path, ["owls"])
+
+
+@pytest.mark.parametrize("shape", [(12, 30), (30, 12)])
+def test_directions_are_made_nearly_orthogonal(shape):
+    torch.manual_seed(0)
+    matrix = torch.randn(shape) * torch.rand(shape[1])
+
+    values = torch.linalg.svdvals(muon.orthogonal(matrix))
+
+    assert 0.3 < values.min()
+    assert values.max() < 1.3
+
+
+def test_muon_learns_a_matrix():
+    torch.manual_seed(0)
+    wanted, weight = torch.randn(8, 8), torch.nn.Parameter(torch.zeros(8, 8))
+    optimizer = muon.Muon([weight], lr=0.1, weight_decay=0.0)
+    for number in range(200):
+        optimizer.param_groups[0]["lr"] = course.rate(number, 200, 0.3, warm_up=5)
+        optimizer.zero_grad()
+        (weight - wanted).square().mean().backward()
+        optimizer.step()
+
+    assert (weight - wanted).abs().max() < 0.1
