@@ -1,0 +1,153 @@
+"""The snippets model in training, and how it is written as a transformers folder."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from pipelines.training.course import dice
+from pipelines.training.export import finish, save_half
+from pipelines.training.snippets import batches
+from pipelines.training.muon import Muon
+from pipelines.training.snippets.tokens import CONTEXT, VOCABULARY, Encoder, build_tokenizer
+from pipelines.training.store import Store
+
+NAME = "snippets"
+STEPS = 1700
+
+
+@dataclass(frozen=True)
+class Phase:
+    """So many rows a step until this step, and what the tokens of a request weigh beside those of answers."""
+
+    until: int
+    rows: int
+    asked: float
+
+
+PHASES = (Phase(267, 16, 0.0), Phase(STEPS, 8, 0.3))
+"""Smaller steps, and reading aloud what is asked, came when copying names from requests was slow to be learned."""
+RATE = 4e-3  # of the matrices; of the embeddings a half
+WARM_UP, FALLS_FROM = 40, 0.65  # steps; share of all steps after which the rate falls to nothing in a line
+LARGEST = 8_000_000  # bytes the exported folder may take
+
+
+def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """An untrained model of two million weights, embeddings shared with the output."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=192,
+            intermediate_size=512,
+            num_hidden_layers=4,
+            num_attention_heads=6,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+class SnippetsLearner:
+    """Trains on answers, and a little on what is asked; see PHASES."""
+
+    name = NAME
+
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.seed, self.steps = chosen.seed, STEPS
+        torch.manual_seed(self.seed)
+        self.tokenizer = build_tokenizer(self.seed)
+        self.encoder = Encoder(self.tokenizer)
+        self.model = build(self.tokenizer)
+        if chosen.begin_with:
+            self.model = AutoModelForCausalLM.from_pretrained(chosen.begin_with, dtype=torch.float32)
+        inner = [one for one in self.model.model.layers.parameters() if one.ndim == 2]
+        others = [one for one in self.model.parameters() if all(one is not other for other in inner)]
+        self.optimizers = (
+            Muon(inner, RATE),
+            torch.optim.AdamW(others, RATE / 2, betas=(0.9, 0.95), weight_decay=0.0),
+        )
+
+    def rate(self, number: int) -> float:
+        """The share of the full rate at this step."""
+        left = (self.steps - number) / (self.steps * (1 - FALLS_FROM))
+        return min(1.0, (number + 1) / WARM_UP, max(0.01, left))
+
+    def step(self, number: int) -> dict[str, float]:
+        self.model.train()
+        phase = next(phase for phase in PHASES if number < phase.until)
+        answered, asked = self._losses(batches.draw(self.encoder, dice(self.seed, number), phase.rows))
+        loss = answered + phase.asked * asked
+        for optimizer, full in zip(self.optimizers, (RATE, RATE / 2), strict=True):
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = full * self.rate(number)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return {"loss": answered.item(), "asked": asked.item(), "norm": norm.item()}
+
+    def _losses(self, batch: batches.Batch) -> tuple[Tensor, Tensor]:
+        """Means over the tokens of answers, and over those of what is asked."""
+        hidden = self.model.model(
+            input_ids=batch.ids, attention_mask=batch.sees, position_ids=batch.places, use_cache=False
+        ).last_hidden_state
+        answered, asked = (self._loss(hidden, batch, which) for which in (batch.answered, batch.asked))
+        return answered, asked
+
+    def _loss(self, hidden: Tensor, batch: batches.Batch, which: Tensor) -> Tensor:
+        logits = self.model.lm_head(hidden[:, :-1][which[:, 1:]])
+        return functional.cross_entropy(logits, batch.ids[:, 1:][which[:, 1:]])
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+
+    def sample(self, path: Path) -> None:
+        from pipelines.training.snippets.sheet import write
+
+        write(self.model, self.tokenizer, path)
+
+
+def export(learner: SnippetsLearner, store: Store, folder: Path) -> None:
+    """float16 safetensors, the tokenizer, the recipe and the log."""
+    save_half(learner.model, folder)
+    learner.tokenizer.save_pretrained(folder)
+    rows = [row for row in store.logged() if row["stage"] == NAME]
+    recipe = {
+        "scripts": "pipelines/training/snippets",
+        "order": ["", "--export"],
+        "phases": [asdict(phase) for phase in PHASES],
+        "tokens a row": batches.ROOM,
+        "rate": RATE,
+        "vocabulary": VOCABULARY,
+        "steps": STEPS,
+        "cpu_seconds": round(rows[-1]["cpu_seconds"]),
+        "seed": learner.seed,
+        "python": _python(),
+    }
+    finish(folder, store, recipe, largest=LARGEST)
+
+
+def _python() -> str:
+    """Whose standard library was read."""
+    import platform
+
+    return platform.python_version()
