@@ -22,6 +22,7 @@ from pipelines.kinds import Media
 from pipelines.safety import check_prompt
 
 MAX_CHAIN = 50
+NO_CODE = "no code is run here; the server's operator has to allow it (`ATELIER_RUN_CODE`)"
 MONTH = 30 * 86400
 REF = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-][A-Za-z0-9_.:-]{0,63}$")]
@@ -149,6 +150,8 @@ def _resolve(draft: Draft, refs: dict[str, str], owner: str) -> Resolved:
                 raise InvalidInputs([InputProblem(f"/inputs/{escape(name)}/job", detail)])
             inputs[name] = {**value, "job": refs[target[1:]]}
     resolved = services().catalog.resolve(draft.submission.kind, draft.submission.model, inputs)
+    if getattr(resolved.inputs, "tests", None) and not services().settings.run_code:
+        raise InvalidInputs([InputProblem("/inputs/tests", NO_CODE)])
     _check_words(resolved, owner)
     return resolved
 

@@ -138,6 +138,13 @@ class Settings(BaseModel):
         " it fails, are not given out.",
     )
 
+    run_code: bool = Field(
+        False,
+        description="Whether code that a model writes may be run with the `tests` that a job gives. It runs"
+        " in a process without network, files and environment, under limits of memory and time, or not at"
+        " all: that takes Linux with seccomp, on x86-64 or arm64. Set it alike for the API and the workers.",
+    )
+
     # Workers
     queues: str = Field(
         "image,video,music,text,code", description="Queues that a worker serves, separated by commas."

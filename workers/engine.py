@@ -26,6 +26,7 @@ from workers.engine_cache import PipelineCache
 from workers.engine_run import Runner
 from workers.marks import marks_of
 from workers.messages import Message, PipeClosed, Receiver, Sender
+from workers.trials import Trials
 
 PR_SET_PDEATHSIG = 1
 ORPHANED = 3
@@ -46,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     inbox.start()
     guard = Guard(policy_of(settings), list(Catalog.load(settings.catalog_files).classifiers.values()))
     cache = PipelineCache(options.device, options.cache)
-    runner = Runner(sender, inbox, cache, guard, marks_of(settings))
+    trials = Trials() if settings.run_code else None
+    runner = Runner(sender, inbox, cache, guard, marks_of(settings), trials=trials)
     try:
         _open(options.device)
         sender.send("ready", pid=os.getpid())

@@ -28,6 +28,7 @@ from pipelines.safety import Policy, Verdict
 from pipelines.safety.guard import Guard, Stream, released
 from workers.engine_cache import PipelineCache
 from workers.messages import Message, PipeClosed, Sender
+from workers.trials import Trials, has_tests, refusal_of
 
 PROGRESS_SECONDS = 0.05
 """Shortest time between two progress messages of a run: people see no more, and a fast model would fill the
@@ -68,17 +69,21 @@ class Runner:
         cache: PipelineCache,
         guard: Guard | None = None,
         marks: Marks = NO_MARKS,
+        *,
+        trials: Trials | None = None,
     ) -> None:
+        """Without `trials`, no code is run."""
         self._sender = sender
         self._orders = orders
         self._cache = cache
         self._guard = guard
         self._marks = marks
+        self._trials = trials
 
     def run(self, order: Message) -> None:
         """Run the order's requests and tell the parent how each ended; raises PipeClosed only."""
         model = Model.model_validate(order["model"])
-        run = Run(self._sender, self._orders, order, self._guard, self._marks)
+        run = Run(self._sender, self._orders, order, self._guard, self._marks, trials=self._trials)
         try:
             self._run(model, run)
         except PipeClosed:
@@ -139,14 +144,17 @@ class Run:
         order: Message,
         guard: Guard | None = None,
         marks: Marks = NO_MARKS,
+        *,
+        trials: Trials | None = None,
     ) -> None:
-        """Without a `guard`, only what no policy allows is kept back."""
+        """Without a `guard`, only what no policy allows is kept back; without `trials` no code is run."""
         self.has_spoken = False
         """Whether some text has been given away: then the run cannot be begun again unseen."""
         self._sender = sender
         self._orders = orders
         self._guard = guard or Guard(Policy())
         self._marks = marks
+        self._trials = trials
         self._model = order["model"]
         self._places: dict[str, Place] = {}
         self._open: dict[str, Request] = {}
@@ -157,17 +165,22 @@ class Run:
         self._take(order)
 
     def _take(self, order: Message) -> list[Request]:
-        """Open the requests of an order."""
+        """Open the requests of an order; those now open."""
         requests = [_request(asked) for asked in order["requests"]]
         self._open |= {request.id: request for request in requests}
         self._places |= {asked["request"]: _place(asked) for asked in order["requests"]}
-        return requests
+        for request in requests:
+            if has_tests(request) and (refusal := refusal_of(self._trials)):
+                self.failed(request, refusal)
+        return [request for request in requests if request.id in self._open]
 
     def carry_out(self, pipeline: Any) -> None:
         """Run the open requests on a pipeline. Raises Stopped when all were stopped, or what the family
         raises.
         """
         requests = list(self._open.values())
+        if not requests:
+            return
         if requests[0].kind in pipeline.capabilities.serves:
             pipeline.serve(self._arriving(requests, pipeline.capabilities.serves), self)
             return
@@ -213,8 +226,9 @@ class Run:
     # What serving families call (pipelines.base.Emit)
 
     def delta(self, request: Request, index: int, text: str) -> None:
-        self.has_spoken = True
-        self._sender.send("delta", request=request.id, index=index, text=text)
+        if not has_tests(request):  # else it is told in the order of the tests that are passed
+            self.has_spoken = True
+            self._sender.send("delta", request=request.id, index=index, text=text)
         stream = self._streams.setdefault((request.id, index), self._guard.stream())
         if blocked := stream.blocked_by(text):
             self._blocked[request.id] = blocked
@@ -231,7 +245,7 @@ class Run:
             raise EngineError(f"The model made {len(outputs)} of {request.inputs.n} outputs.")
         place = self._places[request.id]
         files: list[File] = []
-        for output in outputs:
+        for output in self._tried(request, outputs):
             if self.stopped(request):
                 self.failed(request, Stopped())
                 return
@@ -241,11 +255,21 @@ class Run:
             except OutputBlocked as blocked:
                 self.failed(request, blocked)
                 return
+            if has_tests(request):
+                self._sender.send("delta", request=request.id, index=free.index, text=free.value)
             files += media.write(free, place.folder, place.provenance, request.inputs, self._marks)
         del self._open[request.id]
         crash_point(CrashPoint.ENGINE_MADE)
         self._sender.send("done", request=request.id, files=[_as_json(file) for file in files])
         crash_point(CrashPoint.ENGINE_TOLD)
+
+    def _tried(self, request: Request, outputs: list[Output]) -> list[Output]:
+        """The outputs, those of a request with tests in the order of how many they pass."""
+        if self._trials is None or not has_tests(request):
+            return outputs
+        return self._trials.ranked(
+            request, outputs, lambda: self._sender.send("encoding", request=request.id)
+        )
 
     def _looked_at(self, request: Request, output: Output) -> Output:
         """An output as the safety policy lets it go; raises OutputBlocked. The parent is told of it."""

@@ -85,8 +85,11 @@ class Decoder:
 
     def add(self, work: Work) -> None:
         """Let a request's lines wait for room."""
+        self.add_lines(work, work.lines)
+
+    def add_lines(self, work: Work, lines: list[Line]) -> None:
+        """Let some of its lines wait for room."""
         fixed = work.request.repeatable or not self._joins
-        lines = work.lines
         for size in buckets(len(lines), min(self._limit, LARGEST_BUCKET)):
             self._waiting.append(Batch(self._model, lines[:size], fixed))
             lines = lines[size:]

@@ -14,7 +14,7 @@ from pipelines.seeds import output_seed
 class Line:
     """One output while it grows, and a row of what is computed."""
 
-    def __init__(self, work: "Work", index: int, detokenizer: Detokenizer) -> None:
+    def __init__(self, work: "Work", index: int, held: bool) -> None:
         inputs = work.request.inputs
         self.work = work
         self.index = index
@@ -28,10 +28,30 @@ class Line:
         self.text = ""
         self.finish = ""
         """Why it ended: `stop` (the model ended it, or a stop text appeared) or `length`; empty before."""
+        self.held = held
+        """Whether its text is given away in one piece at the end, because it may be written anew."""
+        self.again = 0
+        """How often it was begun again."""
         self.bucket, self.row = 0, 0
         """With how many rows and as which of them it was computed; 0 where that changed meanwhile."""
-        self._detokenizer = detokenizer
-        self._stops = StopFinder([*inputs.stop, *work.prompt.stop])
+        self._read()
+
+    def _read(self) -> None:
+        """Get ready to read the text from its beginning."""
+        self._detokenizer = self.work.detokenizer()
+        self._stops = StopFinder([*self.work.request.inputs.stop, *self.work.prompt.stop])
+
+    def begin_again(self) -> None:
+        """Forget the text; its random numbers go on, so that another one comes."""
+        self.ids = list(self.work.prompt.ids)
+        self.made, self.text, self.finish = 0, "", ""
+        self.again += 1
+        self._read()
+
+    def release(self, emit: Emit) -> None:
+        """Give away the text that was held back."""
+        if self.held and self.text:
+            emit.delta(self.work.request, self.index, self.text)
 
     def take(self, token: int, emit: Emit) -> None:
         """Add a token, and give away the text that is certain now."""
@@ -58,19 +78,26 @@ class Line:
     def _give(self, piece: str, emit: Emit) -> None:
         if piece:
             self.text += piece
-            emit.delta(self.work.request, self.index, piece)
+            if not self.held:
+                emit.delta(self.work.request, self.index, piece)
 
 
 class Work:
     """A request that is being served: its lines, and what has been told of it."""
 
     def __init__(
-        self, request: Request, prompt: Prompt, ends: frozenset[int], detokenizer: Callable[[], Detokenizer]
+        self,
+        request: Request,
+        prompt: Prompt,
+        ends: frozenset[int],
+        detokenizer: Callable[[], Detokenizer],
+        held: bool = False,
     ) -> None:
         self.request = request
         self.prompt = prompt
         self.ends = ends | prompt.ends
-        self.lines = [Line(self, index, detokenizer()) for index in range(request.inputs.n)]
+        self.detokenizer = detokenizer
+        self.lines = [Line(self, index, held) for index in range(request.inputs.n)]
         self.failed = False
         self._told = 0
 

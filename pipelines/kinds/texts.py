@@ -14,8 +14,10 @@ from pipelines.kinds.base import (
     Strict,
     disagree,
 )
+from pipelines.languages import language_of
 
 MAX_MESSAGES = 256
+MAX_TESTS = 64
 
 
 class Written(Inputs):
@@ -117,6 +119,13 @@ class Code(Written):
         pattern=r"^[A-Za-z0-9 +#._-]*$",
         description="The programming language, such as python; the model's guess when empty.",
     )
+    tests: list[Annotated[CleanText, Field(min_length=1, max_length=2_000)]] = Field(
+        [],
+        max_length=MAX_TESTS,
+        description="Tests in that language, each an expression that must be true of the code or a statement"
+        " that must raise nothing. The outputs come in the order of how many they pass. Only where the"
+        " operator has allowed code to be run.",
+    )
     max_tokens: int = Field(
         256,
         ge=1,
@@ -132,4 +141,6 @@ class Code(Written):
     def _asks_something(self) -> "Code":
         if not self.prompt.strip() and not self.prefix.strip():
             raise disagree("prompt", "give an instruction or a prefix")
+        if self.tests and language_of(self.language) is None:
+            raise disagree("tests", "go with the language python or javascript only")
         return self

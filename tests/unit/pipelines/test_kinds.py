@@ -315,7 +315,10 @@ NO_SCHEMA_SAYS = {
     "text-to-video": {"/inputs/extras"},  # that things are named once
     "image-to-video": {"/inputs/extras"},
     "chat": {"/inputs/messages"},  # that the last message asks
-    "code": {"/inputs/prompt"},  # that there is a prompt or a prefix
+    "code": {
+        "/inputs/prompt",
+        "/inputs/tests",
+    },  # that there is a prompt or a prefix, and a language of tests
 }
 ANYWHERE = {"/inputs/loras"}  # that each is named once
 

@@ -1,0 +1,1 @@
+"""The confined child process that runs code which a model wrote, with its tests."""
