@@ -26,7 +26,7 @@ def pitched(score: Score) -> Iterable[Note]:
 
 
 def key_of(score: Score) -> str:
-    """The key whose profile correlates best with how long each pitch class sounds (Krumhansl and Schmuckler)."""
+    """The key whose profile fits best how long each pitch class sounds (Krumhansl and Schmuckler)."""
     fits = _key_fits(score)
     return max(fits, key=lambda key: fits[key])
 
@@ -43,9 +43,7 @@ def _key_fits(score: Score) -> dict[str, float]:
         weights[note.pitch % 12] += note.length
     if not weights.any():
         raise ValueError("no pitches, no key")
-    turned = {
-        key_name(tonic, mode): np.roll(PROFILES[mode], tonic) for mode in MODES for tonic in range(12)
-    }
+    turned = {key_name(tonic, mode): np.roll(PROFILES[mode], tonic) for mode in MODES for tonic in range(12)}
     fits = np.corrcoef(np.stack([weights, *turned.values()]))[0, 1:]
     return dict(zip(turned, map(float, fits), strict=True))
 

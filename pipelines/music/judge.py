@@ -1,4 +1,4 @@
-"""Judges a score by its notes alone: whether it is what was wished for, and which bars break a rule of harmony.
+"""Judges a score by its notes alone: whether it is what was wished for, and which bars break which rule.
 
 No network, and nothing of how the piece was made, is looked at. The rules are a harmony primer's (W. Piston,
 Harmony; Fux for two voices); `RULES` says each in a sentence.
@@ -92,7 +92,9 @@ class _Reading:
     def _ends_at_home(self) -> bool:
         """Whether what sounds last is the tonic chord, or notes of it."""
         end = max(note.end for part in self.parts for note in part.notes)
-        last = {(note.pitch - self.tonic) % 12 for part in self.parts for note in part.notes if note.end == end}
+        last = {
+            (note.pitch - self.tonic) % 12 for part in self.parts for note in part.notes if note.end == end
+        }
         return last <= {0, 4 if self.mode == "major" else 3, 7}
 
     def _bar(self, number: int) -> set[str]:

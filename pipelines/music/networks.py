@@ -70,6 +70,10 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(self.inner, self.width)
         nn.init.normal_(self.words.weight, std=0.05)
 
+    def get_input_embeddings(self) -> nn.Embedding:
+        """As transformers calls it."""
+        return self.words
+
     def logits(self, words: Tensor) -> Tensor:
         """(rows, words) to (rows, words, vocabulary)."""
         return self.out(self.lstm(self.words(words))[0]) @ self.words.weight.T

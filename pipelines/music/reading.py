@@ -4,6 +4,7 @@ The score itself is not changed by this. A sheet says less: one line a role, a g
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipelines.music.hearing import key_of, line
@@ -25,7 +26,7 @@ Heard = list[tuple[int, int, tuple[int, ...]]]
 
 
 def sheet_of(score: Score, wish: Wish) -> Sheet:
-    """The score as a sheet, in the mood of the wish; raises ValueError for a metre or an instrument that
+    """The score as a sheet, in the key and the mood of the wish where it says them; raises ValueError for a metre or an instrument that
     there are no words for."""
     if score.metre not in METRES:
         raise ValueError(f"pieces are written in {', '.join(METRES)}, not in {score.metre}")
@@ -35,7 +36,10 @@ def sheet_of(score: Score, wish: Wish) -> Sheet:
     lines = {role: _lines(role, parts, score, tonic) for role, parts in players.items()}
     mode = key_parts(key)[1]
     bars = [
-        Bar(_chords(score, number, mode, tonic), {r: rows[number] for r, rows in lines.items() if rows[number]})
+        Bar(
+            _chords(score, number, mode, tonic),
+            {r: rows[number] for r, rows in lines.items() if rows[number]},
+        )
         for number in range(score.bars)
     ]
     arrangement = {role: _name(players[role][0]) for role in ROLES if role in players}
@@ -119,7 +123,8 @@ def _drummed(parts: list[Part]) -> Heard:
     return heard
 
 
-def _strokes(notes) -> Heard:  # noqa: ANN001
+def _strokes(notes: Iterable[tuple[Note, int]]) -> Heard:
+    """Notes with the pitch that each is read as; what begins together is one stroke."""
     starts: dict[int, list[tuple[int, int]]] = {}
     for note, pitch in notes:
         starts.setdefault(_on_grid(note.start), []).append((_on_grid(note.end), pitch))
@@ -127,7 +132,7 @@ def _strokes(notes) -> Heard:  # noqa: ANN001
     order = sorted(starts)
     for number, start in enumerate(order):
         following = order[number + 1] if number + 1 < len(order) else None
-        end = max(start + GRID, max(end for end, _ in starts[start]))
+        end = max(start + GRID, *(end for end, _ in starts[start]))
         end = end if following is None else min(end, following)
         pitches = sorted({pitch for _, pitch in starts[start]})[-MOST_NOTES:]
         heard.append((start, end, tuple(pitches)))
@@ -142,7 +147,7 @@ _DRUM = {key: key for key in KIT.values()} | {
 
 def _struck(keys: tuple[int, ...]) -> tuple[int, ...]:
     """The known stroke that shares most drums with these."""
-    return max(STRUCK, key=lambda known: (len(set(known) & set(keys)) - 0.5 * len(set(known) ^ set(keys))))
+    return max(STRUCK, key=lambda known: len(set(known) & set(keys)) - 0.5 * len(set(known) ^ set(keys)))
 
 
 def _bar_line(heard: Heard, start: int, bar: int) -> Line:

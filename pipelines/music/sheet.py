@@ -94,6 +94,7 @@ class Sheet:
     def to_score(self, key: str) -> Score:
         """The score in this key, whose mode the sheet has."""
         bar = bar_ticks(self.metre)
+        tonics = {role: 0 if role == DRUMS else tonic_pitch(key) for role in self.arrangement}
         notes: dict[str, list[Note]] = {role: [] for role in self.arrangement}
         start = 0
         for phrase in self.phrases:
@@ -101,7 +102,7 @@ class Sheet:
                 swell = 3 if number >= len(phrase.bars) // 2 else 0
                 for role, line in each.lines.items():
                     loud = LOUDNESS[phrase.dynamic] + swell + _WEIGHT[role]
-                    _lay(notes[role], line, start, 0 if role == DRUMS else tonic_pitch(key), loud, bar)
+                    _lay(notes[role], line, tonics[role], _Place(start, bar, loud))
                 start += bar
         parts = [
             Part(name, 0 if role == DRUMS else INSTRUMENTS[name].program, tuple(notes[role]), role == DRUMS)
@@ -127,16 +128,29 @@ def spans(chords: tuple[Chord, ...], metre: str) -> Iterator[tuple[int, int, Cho
     yield first, second, chords[1]
 
 
-def _lay(notes: list[Note], line: Line, at: int, tonic: int, loud: int, bar: int) -> None:
-    """Append a bar's strokes as notes; the beginning of the bar is played a little louder."""
-    begin = at
+@dataclass(frozen=True)
+class _Place:
+    """A bar of a score."""
+
+    start: int
+    ticks: int
+    loud: int
+    """Velocity of what is not accented."""
+
+    def velocity(self, at: int) -> int:
+        """Of a note that begins at a tick: the beginning and the middle of a bar are played a little louder."""
+        accent = 8 if at == self.start else 4 if (at - self.start) * 2 == self.ticks else 0
+        return max(1, min(127, self.loud + accent))
+
+
+def _lay(notes: list[Note], line: Line, tonic: int, place: _Place) -> None:
+    """Append a bar's strokes as notes; what is held makes the notes before it longer."""
+    at = place.start
     for stroke in line:
-        if stroke.held and notes:
-            last = len(stroke.pitches)
-            for index in range(len(notes) - last, len(notes)):
+        if stroke.held:
+            for index in range(len(notes) - len(stroke.pitches), len(notes)):
                 notes[index] = replace(notes[index], length=at + stroke.length - notes[index].start)
         else:
-            accent = 8 if at == begin else 4 if (at - begin) * 2 == bar else 0
-            velocity = max(1, min(127, loud + accent))
-            notes += [Note(at, stroke.length, tonic + pitch, velocity) for pitch in stroke.pitches]
+            loud = place.velocity(at)
+            notes += [Note(at, stroke.length, tonic + pitch, loud) for pitch in stroke.pitches]
         at += stroke.length

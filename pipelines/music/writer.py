@@ -1,7 +1,7 @@
 """Writes scores: a network chooses each word among those that the grammar allows."""
 
 from collections.abc import Callable, Sequence
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.music import networks
-from pipelines.music.grammar import Writing
+from pipelines.music.grammar import allowed
+from pipelines.music.hearing import key_of
 from pipelines.music.networks import CONTEXT, Network
 from pipelines.music.reading import sheet_of
 from pipelines.music.score import Score
 from pipelines.music.sheet import Sheet
 from pipelines.music.theory import key_name
 from pipelines.music.wish import Wish
-from pipelines.music.words import NUMBER, WORDS, body, head
+from pipelines.music.words import NUMBER, WORDS, head
+from pipelines.music.writing import Writing
 
 TEMPERATURE = 0.9
 KEPT = CONTEXT // 2
@@ -25,7 +27,7 @@ KEPT = CONTEXT // 2
 again, and the piece goes on from there."""
 
 Progress = Callable[[int, int], Any]
-"""Told how many bars of how many are written, over all wishes."""
+"""Told how many hundredths of wishes are written, of how many."""
 
 
 class Writer:
@@ -55,16 +57,25 @@ class Writer:
         for its instruments and in its metre, tempo and key. Raises ValueError for a `begin` in a metre or for
         an instrument that there are no words for. At temperature 0 the likeliest word is taken.
         """
+        if begin:
+            key = begin.key or key_of(begin)
+            wishes = [
+                replace(wish, key=wish.key or key, tempo=begin.tempo, metre=begin.metre) for wish in wishes
+            ]
         scores: list[Score] = []
         for wish, seed in zip(wishes, seeds, strict=True):
             writing = Writing.after(sheet_of(begin, wish), wish) if begin else Writing(wish)
             random = np.random.default_rng(seed)
             self._finish(writing, random, temperature, _telling(progress, len(scores), len(wishes)))
-            scores.append(_score(writing.sheet(), wish, seed, begin))
+            scores.append(_score(writing.sheet, wish, seed))
         return scores
 
     def _finish(
-        self, writing: Writing, random: np.random.Generator, temperature: float, tell: Callable[[Writing], None]
+        self,
+        writing: Writing,
+        random: np.random.Generator,
+        temperature: float,
+        tell: Callable[[Writing], None],
     ) -> None:
         """Write to the end."""
         memory: Any = None
@@ -89,31 +100,29 @@ def window(writing: Writing) -> list[str]:
         return writing.words
     starts = [number for number, word in enumerate(writing.words) if word.startswith("left ")]
     late = [start for start in starts if len(writing.words) - start <= KEPT] or starts[-1:]
-    return [*head(writing.sheet()), "before", *writing.words[late[0] :]][-CONTEXT + 1 :]
+    return [*head(writing.sheet), "before", *writing.words[late[0] :]][-CONTEXT + 1 :]
 
 
 def _choose(
     logits: NDArray[np.float32], writing: Writing, temperature: float, random: np.random.Generator
 ) -> int:
     """The number of the next word: sampled by adding Gumbel noise, among those that may come."""
-    scores = np.where(writing.allowed(), logits, -np.inf)
+    scores = np.where(allowed(writing), logits, -np.inf)
     if temperature > 0:
         scores = scores / temperature + random.gumbel(size=len(scores))
     return int(scores.argmax())
 
 
 def _telling(progress: Progress, done: int, total: int) -> Callable[[Writing], None]:
-    """Tells bars over all wishes, each counted as a hundredth."""
+    """Tells how much is written, in hundredths of a wish."""
 
     def tell(writing: Writing) -> None:
-        share = len(writing.sheet().bars) / max(1, writing.total)
+        share = len(writing.sheet.bars) / max(1, writing.total)
         progress(round(100 * (done + min(1.0, share))), 100 * total)
 
     return tell
 
 
-def _score(sheet: Sheet, wish: Wish, seed: int, begin: Score | None) -> Score:
-    """The sheet in the wish's key, or one that the seed chooses; after what was begun, which stays as it is."""
-    key = wish.key or key_name(seed % 12, sheet.mode)
-    score = sheet.to_score(key)
-    return score
+def _score(sheet: Sheet, wish: Wish, seed: int) -> Score:
+    """The sheet in the wish's key, or in one that the seed chooses."""
+    return sheet.to_score(wish.key or key_name(seed % 12, sheet.mode))

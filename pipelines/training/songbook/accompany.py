@@ -43,7 +43,11 @@ def short(around: Around, length: int, beat: int) -> list[Stroke]:
 
 
 def pulse(around: Around, length: int, beat: int) -> list[Stroke]:
-    return [Stroke(beat, (around.root,))] * (length // beat) if length % beat == 0 else held(around, length, beat)
+    return (
+        [Stroke(beat, (around.root,))] * (length // beat)
+        if length % beat == 0
+        else held(around, length, beat)
+    )
 
 
 def eighths(around: Around, length: int, beat: int) -> list[Stroke]:
@@ -166,6 +170,8 @@ def rippling(length: int, beat: int) -> Figure:
 
 def pushed(length: int, beat: int) -> Figure:
     """Three against four."""
+    if length <= 18:
+        return block(length, beat)
     return [(18, ALL), (18, ALL), (12, ALL)] if length == 48 else [(18, ALL), (length - 18, ALL)]
 
 
@@ -195,7 +201,11 @@ CHORDS: dict[str, tuple[Chords, ...]] = {
 }
 SINGLE = (rolling, rising, alberti, quarters)
 """Those that an instrument of one voice can play."""
-SUSTAINED = {"organ": (block, block, beats), "strings": (block, block, beats, pumping), "choir": (block, block)}
+SUSTAINED = {
+    "organ": (block, block, beats),
+    "strings": (block, block, beats, pumping),
+    "choir": (block, block),
+}
 
 
 def voicing(
@@ -207,7 +217,7 @@ def voicing(
     if size < len(tones):
         tones.remove(tones[2])  # the fifth is missed least
     best: tuple[float, tuple[int, ...]] | None = None
-    for start in range(low, max(low, high - 6) + 1):
+    for start in range(low, max(low, high - 5) + 1):
         if start % 12 not in tones:
             continue
         notes, pitch = [start], start + 1
@@ -220,7 +230,8 @@ def voicing(
         cost = missing + moved + 9 * (start in banned) + 0.5 * abs(sum(notes) / len(notes) - centre)
         if best is None or cost < best[0]:
             best = cost, tuple(notes)
-    assert best
+    if best is None:
+        raise ValueError(f"{chord} has no note between {low} and {high - 5}")
     return best[1]
 
 

@@ -32,7 +32,6 @@ PERFECT = (0, 7)
 
 def compose(wish: Wish, dice: random.Random) -> Sheet:
     """A piece for a whole wish (its `bars` given), in words of the tonic; the key is the caller's."""
-    assert wish.key and wish.tempo and wish.metre and wish.mood and wish.bars
     character = CHARACTERS[wish.mood]
     arrangement = arrange(wish.instruments, dice)
     floor = INSTRUMENTS[arrangement["chords"]].low if "chords" in arrangement else 0
@@ -234,7 +233,10 @@ class _Voices:
                     continue
                 base = costs[pitch % 12] + 0.06 * abs(pitch - centre) + self.frame.random.random() * 0.4
                 here[pitch] = min(
-                    (cost + base + self._move(before, pitch, start) + self._led(before, pitch, number), before)
+                    (
+                        cost + base + self._move(before, pitch, start) + self._led(before, pitch, number),
+                        before,
+                    )
                     for before, (cost, _) in (rows[-1] if rows else {self._before(low): (0.0, 0)}).items()
                 )
             rows.append(here)
@@ -284,7 +286,9 @@ class _Voices:
         slots, start = [], 0
         for length in row:
             chord = next(
-                c for s, _, c in reversed(list(spans(self.theme.chords[number], self.frame.metre))) if s <= start
+                c
+                for s, _, c in reversed(list(spans(self.theme.chords[number], self.frame.metre)))
+                if s <= start
             )
             at = number * self.bar + start
             target = self.frame.centre - 7 - 2 * np.sin(at / self.bar)
@@ -312,7 +316,9 @@ class _Voices:
             played = accompany.strike(way(length, self.beat), notes)
             if not INSTRUMENTS[name].chords:
                 played = [replace(stroke, pitches=stroke.pitches[:1]) for stroke in played]
-            if lowest and parallels(self.tune, self.piece.timed("chords", lowest_of([*strokes, *played])), since=start):
+            if lowest and parallels(
+                self.tune, self.piece.timed("chords", lowest_of([*strokes, *played])), since=start
+            ):
                 played = [Stroke(length, notes if INSTRUMENTS[name].chords else notes[:1])]
             strokes += played
             self.piece.voices = notes

@@ -6,7 +6,7 @@ borrowed chords where the mood asks for colour.
 
 import random
 
-from pipelines.music.theory import Chord, chord
+from pipelines.music.theory import CHORDS, Chord, chord
 
 _USUAL = {
     "major": {
@@ -142,13 +142,7 @@ def _table(mode: str, colour: float) -> dict[str, dict[str, float]]:
 
 
 def _tint(plain: Chord, mode: str, colour: float, dice: random.Random) -> Chord:
-    """A seventh, where the mood likes them and it belongs to the scale."""
-    scale_sevenths = {
-        "major": {0, 2, 4, 5, 9, 11},
-        "minor": {2, 3, 5, 8},
-    }[mode]
-    if plain.quality in _SEVENTHS and plain.root in scale_sevenths and dice.random() < colour * 0.7:
-        if plain.root == 0 and dice.random() < 0.7:
-            return plain
-        return Chord(plain.root, _SEVENTHS[plain.quality])
-    return plain
+    """A seventh, where the mood likes them and it belongs to the mode; the tonic's more seldom."""
+    rich = Chord(plain.root, _SEVENTHS.get(plain.quality, ""))
+    often = colour * (0.2 if plain.root == 0 else 0.7)
+    return rich if rich in CHORDS[mode] and dice.random() < often else plain

@@ -10,16 +10,17 @@ import torch
 from torch import nn
 
 from pipelines.music.networks import Recurrent, Transformer
-from pipelines.training import course
 from pipelines.music.writer import Writer
+from pipelines.training import course
 from pipelines.training.export import finish, save_half
+from pipelines.training.muon import Muon
 from pipelines.training.songbook.evaluate import held_out_wishes
 from pipelines.training.songbook.pieces import GROUP, NOTHING, Pieces
 from pipelines.training.songbook.samples import rolls
 from pipelines.training.store import Store
 
-BATCH = 16
-GROUPS = 64
+BATCH = 8
+GROUPS = 40
 """Groups of the stock of pieces; then it begins anew, in another order."""
 LARGEST = 4_000_000
 """Bytes that an exported folder may take."""
@@ -40,10 +41,7 @@ class Songwriter:
         self.network, self.model = self.fresh()
         if chosen.begin_with:
             self.model.load_state_dict(_weights(chosen.begin_with))
-        decays = [weight for weight in self.model.parameters() if weight.dim() > 1]
-        plain = [weight for weight in self.model.parameters() if weight.dim() <= 1]
-        groups = [{"params": decays, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=self.peak, betas=(0.9, 0.95))
+        self.optimizers = _optimizers(self.model, self.peak)
 
     def fresh(self) -> tuple[Any, nn.Module]:
         """The network, and the module that holds its weights."""
@@ -52,23 +50,27 @@ class Songwriter:
     def step(self, number: int) -> dict[str, float]:
         course.dice(self.seed, number)
         words = self.pieces.step(number)
-        for group in self.optimizer.param_groups:
-            group["lr"] = course.rate(number, self.steps, self.peak, warm_up=50)
+        rate = course.rate(number, self.steps, self.peak, warm_up=40)
         self.model.train()
         said = self.network.logits(words[:, :-1])
         loss = nn.functional.cross_entropy(said.flatten(0, 1), words[:, 1:].flatten(), ignore_index=NOTHING)
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
         return {"loss": loss.item()}
 
     def state(self) -> dict[str, Any]:
-        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        return {"model": self.model.state_dict(), "optimizers": optimizers}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
 
     def sample(self, path: Path) -> None:
         """Piano rolls of three held-out wishes."""
@@ -79,8 +81,8 @@ class Songwriter:
 
 class TransformerLearner(Songwriter):
     name = command = "songbook"
-    steps = 1000
-    peak = 3e-3
+    steps = 1500
+    peak = 4e-3
 
     def fresh(self) -> tuple[Any, nn.Module]:
         network = Transformer.fresh()
@@ -89,12 +91,23 @@ class TransformerLearner(Songwriter):
 
 class LSTMLearner(Songwriter):
     name, command = "songbook-lstm", "songbook.lstm"
-    steps = 1000
+    steps = 1500
     peak = 4e-3
 
     def fresh(self) -> tuple[Any, nn.Module]:
         network = Recurrent()
         return network, network
+
+
+def _optimizers(model: nn.Module, peak: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices between the layers, AdamW for the table of words and what is no matrix."""
+    table = model.get_input_embeddings().weight
+    inner = [weight for weight in model.parameters() if weight.dim() == 2 and weight is not table]
+    rest = [weight for weight in model.parameters() if weight.dim() != 2]
+    return [
+        Muon(inner, lr=peak),
+        torch.optim.AdamW([table, *rest], lr=peak, betas=(0.9, 0.95), weight_decay=0),
+    ]
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -29,7 +29,6 @@ TRIES = 4
 def clear_piece(dice: random.Random) -> Sheet:
     """A composed piece of a combination that is not held out, whose key is heard."""
     wish = draw_wish(dice)
-    assert wish.key
     for _ in range(TRIES):
         sheet = compose(wish, dice)
         if key_margin(sheet.to_score(wish.key), wish.key) > CLEAR:
@@ -79,7 +78,9 @@ class Pieces:
             rows = [[NUMBER[word] for word in lesson(clear_piece(dice), dice)] for _ in range(GROUP)]
             self.folder.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{id(self)}.npz")
-            np.savez(partial, words=np.concatenate(rows).astype(np.int16), ends=np.cumsum(list(map(len, rows))))
+            np.savez(
+                partial, words=np.concatenate(rows).astype(np.int16), ends=np.cumsum(list(map(len, rows)))
+            )
             partial.replace(path)
         with np.load(path) as kept:
             return [row[:CONTEXT] for row in np.split(kept["words"], kept["ends"][:-1])]

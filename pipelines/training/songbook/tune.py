@@ -79,7 +79,9 @@ def tune_of(
     dice, activity = frame.dice, frame.character.activity * frame.dice.uniform(0.85, 1.15)
     dotted = frame.character.dotted
     first, second = (rhythm(frame.metre, activity, dotted, dice) for _ in range(2))
-    rows = [list(first if number % 2 == 0 or dice.random() < 0.3 else second) for number in range(len(chords))]
+    rows = [
+        list(first if number % 2 == 0 or dice.random() < 0.3 else second) for number in range(len(chords))
+    ]
     if len(rows) >= 4 and dice.random() < 0.3:
         rows[2] = rhythm(frame.metre, activity * 1.15, dotted, dice)
     rows[-1] = close(frame.metre, dice, final=final)
@@ -93,7 +95,7 @@ def tune_of(
     return bars
 
 
-def _segment(frame, chords, rows, at, shape, motif, before, final):  # noqa: ANN001, ANN202
+def _segment(frame, chords, rows, at, shape, motif, before, final):
     """Two bars (or the one that is left) by one search."""
     bar = bar_ticks(frame.metre)
     slots: list[Slot] = [before] if before else []
@@ -147,7 +149,7 @@ def _intervals(motif: list[list[Stroke]], number: int, row: list[int], mode: str
     return [None, *(b - a for a, b in zip(steps, steps[1:], strict=False))]
 
 
-def _contour(dice: random.Random, ticks: int, centre: float, width: int):  # noqa: ANN202
+def _contour(dice: random.Random, ticks: int, centre: float, width: int):
     """A curve that the phrase follows: an arch, a rise, a fall or a wave."""
     size = min(width * 0.3, dice.uniform(3, 7))
     kind = dice.choice(("arch", "arch", "rise", "fall", "wave"))
