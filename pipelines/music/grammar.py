@@ -36,21 +36,17 @@ def allowed(writing: Writing) -> NDArray[np.bool_]:
 
 
 def choices(writing: Writing) -> list[str]:
-    """The words that may come next; none when the piece is done."""
+    """The words that may come next."""
     kind, _, value = writing.words[-1].partition(" ")
-    if writing.done:
-        return []
     if writing.bar:
         return _in_bar(writing, writing.bar, kind)
     if not writing.left:
         return _head(writing, kind, value)
-    if kind == "left":
-        return [f"phrase {letter}" for letter in LETTERS]
-    if kind == "phrase":
-        return [f"loud {number}" for number in range(len(LOUDNESS))]
-    if kind == "loud":
-        return [f"bar {number}" for number in range(1, min(LONGEST, writing.left) + 1)]
-    return [_left(writing.left)]
+    return {
+        "left": [f"phrase {letter}" for letter in LETTERS],
+        "phrase": [f"loud {number}" for number in range(len(LOUDNESS))],
+        "loud": [f"bar {number}" for number in range(1, min(LONGEST, writing.left) + 1)],
+    }.get(kind, [_left(writing.left)])
 
 
 def _left(bars: int) -> str:

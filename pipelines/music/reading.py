@@ -26,8 +26,10 @@ Heard = list[tuple[int, int, tuple[int, ...]]]
 
 
 def sheet_of(score: Score, wish: Wish) -> Sheet:
-    """The score as a sheet, in the key and the mood of the wish where it says them; raises ValueError for a metre or an instrument that
-    there are no words for."""
+    """The score as a sheet, in the key and the mood of the wish where it says them.
+
+    Raises ValueError for a metre or an instrument that there are no words for.
+    """
     if score.metre not in METRES:
         raise ValueError(f"pieces are written in {', '.join(METRES)}, not in {score.metre}")
     key = wish.key or score.key or key_of(score)
@@ -160,7 +162,7 @@ def _bar_line(heard: Heard, start: int, bar: int) -> Line:
         if begun > at:
             line += _pieces(begun - at, (), held=False)
         until = min(end, start + bar)
-        # what goes on from the bar before is read as begun anew where a phrase begins: it cannot be held there
+        # where a phrase begins, what goes on from the bar before is read as begun anew: nothing is held there
         held = begun < start and start % (PHRASE * bar) != 0
         line += _pieces(until - max(begun, at), pitches, held=held)
         at = until

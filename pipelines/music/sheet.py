@@ -138,7 +138,7 @@ class _Place:
     """Velocity of what is not accented."""
 
     def velocity(self, at: int) -> int:
-        """Of a note that begins at a tick: the beginning and the middle of a bar are played a little louder."""
+        """Of a note that begins at this tick; a little louder at the beginning and the middle of the bar."""
         accent = 8 if at == self.start else 4 if (at - self.start) * 2 == self.ticks else 0
         return max(1, min(127, self.loud + accent))
 

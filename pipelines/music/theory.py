@@ -75,11 +75,11 @@ def tonic_pitch(key: str) -> int:
 _OWN = {
     "major": "0:maj 0:maj7 0:7 2:min 2:min7 2:7 4:min 4:min7 4:7 5:maj 5:maj7 5:min 5:min7 7:maj 7:7 9:min "
     "9:min7 9:7 10:maj 11:dim 11:m7b5",
-    "minor": "0:min 0:7 1:maj 2:dim 2:m7b5 3:maj 3:maj7 5:min 5:min7 5:maj 7:maj 7:7 8:maj 8:maj7 10:maj 10:7 "
-    "11:dim7",
+    "minor": "0:min 0:7 1:maj 2:dim 2:m7b5 3:maj 3:maj7 5:min 5:min7 5:maj 7:maj 7:7 8:maj 8:maj7 10:maj "
+    "10:7 11:dim7",
 }
 CHORDS = {mode: tuple(map(chord, names.split())) for mode, names in _OWN.items()}
-"""The chords of each mode: its own, and the usual ones from elsewhere (dominants of its degrees, borrowed)."""
+"""The chords of each mode: its own, dominants of its degrees, and some that it borrows."""
 
 
 @cache

@@ -1,10 +1,10 @@
 """The words that a network writes pieces in, and a sheet as such words.
 
 A piece is a head and phrases. The head says mood, metre, mode, tempo and instruments, then who plays which
-role. A phrase says how many bars are left of the piece, its letter and its loudness; a bar how many are left of
-the phrase, its chords, then what each role plays, from the melody to the drums. Pitches are relative to the
-tonic, so that every key is learned at once; a note's length is said where it changes. After the REMI of Huang
-and Yang (Pop Music Transformer, 2020): bars and chords stand among the notes.
+role. A phrase says how many bars are left of the piece, its letter and its loudness; a bar how many are left
+of the phrase, its chords, then what each role plays, from the melody to the drums. Pitches are relative to
+the tonic, so that every key is learned at once; a note's length is said where it changes. After the REMI of
+Huang and Yang (Pop Music Transformer, 2020): bars and chords stand among the notes.
 """
 
 from collections.abc import Iterable, Iterator

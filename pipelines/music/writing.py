@@ -68,7 +68,7 @@ class Writing:
 
     @classmethod
     def after(cls, sheet: Sheet, wish: Wish) -> "Writing":
-        """A piece that begins with the given phrases, and of which the wish's bars are still to be written."""
+        """A piece that begins with the given phrases; the wish's bars are still to be written."""
         writing = cls(wish)
         writing.said = {"mood": sheet.mood, "metre": sheet.metre, "mode": sheet.mode}
         writing.said["tempo"] = str(tempo_class(sheet.tempo))

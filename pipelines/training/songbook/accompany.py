@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.music.sheet import Stroke
+from pipelines.music.sheet import KIT, Stroke
 from pipelines.music.theory import Chord
 from pipelines.training.songbook.lines import scale_of
 
@@ -209,7 +209,7 @@ SUSTAINED = {
 
 
 def voicing(
-    chord: Chord, low: int, high: int, size: int, near: tuple[int, ...], centre: float, banned: list[int]
+    chord: Chord, low: int, high: int, *, size: int, near: tuple[int, ...], banned: list[int]
 ) -> tuple[int, ...]:
     """Notes of the chord in close position between `low` and `high`, with little movement from `near`; its
     lowest note is rather none of `banned`."""
@@ -227,7 +227,7 @@ def voicing(
             pitch += 1
         missing = len(set(tones) - {note % 12 for note in notes}) * 20
         moved = sum(min(abs(note - old) for old in near) for note in notes) if near else 0
-        cost = missing + moved + 9 * (start in banned) + 0.5 * abs(sum(notes) / len(notes) - centre)
+        cost = missing + moved + 9 * (start in banned) + 0.5 * abs(sum(notes) / len(notes) - (low + high) / 2)
         if best is None or cost < best[0]:
             best = cost, tuple(notes)
     if best is None:
@@ -254,8 +254,8 @@ def strike(figure: Figure, notes: tuple[int, ...]) -> list[Stroke]:
 _GROOVES = {
     "2/4": ("kh h sh h", "k . s .", "kr r sr r", "k h sh h", "kb b xb b"),
     "3/4": ("k . h . h .", "kr . r . r .", "k . s . s .", "kh h h h sh h", "kb . xb . xb ."),
-    "4/4": ("kh h sh h kh h sh h", "kh h sh h kh kh sh h", "kr r xr r kr r xr r", "k h s h k h s o", "k . s . k . s .",
-            "kh h sh kh h kh sh h", "kb b xb b b kb xb b", "k . . k s . . ."),
+    "4/4": ("kh h sh h kh h sh h", "kh h sh h kh kh sh h", "kr r xr r kr r xr r", "k h s h k h s o",
+            "k . s . k . s .", "kh h sh kh h kh sh h", "kb b xb b b kb xb b", "k . . k s . . ."),
     "6/8": ("kh h h sh h h", "k . h s . h", "kr . r xr . r", "kb b b xb b b", "k . . s . ."),
 }  # fmt: skip
 """Eighth by eighth."""
@@ -280,8 +280,6 @@ def groove(metre: str, mood: str, dice: random.Random) -> tuple[str, str]:
 
 def drummed(pattern: str, *, crash: bool = False) -> list[Stroke]:
     """The strokes of a pattern; what is not struck for a while rests by being left to ring."""
-    from pipelines.music.sheet import KIT
-
     line: list[Stroke] = []
     for number, letters in enumerate(pattern.split()):
         if letters == "." and line:

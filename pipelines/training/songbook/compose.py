@@ -6,7 +6,7 @@ python -m pipelines.training.songbook.compose 3 --midi var/three.mid
 import random
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from pipelines.training.songbook.accompany import BASSES, CHORDS, SINGLE, SUSTAI
 from pipelines.training.songbook.lines import Manner, Slot, draw
 from pipelines.training.songbook.plan import CHARACTERS, arrange, form
 from pipelines.training.songbook.rhythm import slow
-from pipelines.training.songbook.tune import Frame, Theme, chords_of, pinned, strong_ticks, tune_of
+from pipelines.training.songbook.tune import Frame, Theme, chord_at, chords_of, pinned, strong_ticks, tune_of
 
 Timed = list[tuple[int, int, int]]
 """A line of single notes: start, end, pitch."""
@@ -75,10 +75,7 @@ class _Piece:
     def add(self, letter: str, bars: int, number: int, count: int) -> None:
         """Compose the next phrase, the `number`th of `count`."""
         dice, final = self.frame.dice, number == count - 1
-        if final:
-            cadence = "closed"
-        else:
-            cadence = dice.choice(("open", "open", "mild", "closed"))
+        cadence = "closed" if final else dice.choice(("open", "open", "mild", "closed"))
         theme = self._theme(letter, bars, cadence, final)
         lines = _Voices(self, theme, final).lines(resting=self._resting(number, count))
         dynamic = self.frame.character.dynamic + (letter in "BC" and dice.random() < 0.5)
@@ -285,11 +282,7 @@ class _Voices:
     def _slots(self, number: int, row: list[int], others: list[Timed]) -> list[Slot]:
         slots, start = [], 0
         for length in row:
-            chord = next(
-                c
-                for s, _, c in reversed(list(spans(self.theme.chords[number], self.frame.metre)))
-                if s <= start
-            )
+            chord = chord_at(self.theme.chords[number], self.frame.metre, start)
             at = number * self.bar + start
             target = self.frame.centre - 7 - 2 * np.sin(at / self.bar)
             heard = tuple(pair for line in others if (pair := moving(line, at)) != (None, None))
@@ -311,7 +304,7 @@ class _Voices:
         size = 4 if figure in {accompany.rising, accompany.rippling} else 3
         for start, length, chord in self.heads:
             last = self.final and start + length == len(self.theme.chords) * self.bar
-            notes = self._voicing(chord, low, high, size, start, lowest)
+            notes = self._voicing(chord, start, (low, high), size=size, lowest=lowest)
             way = accompany.block if last else figure
             played = accompany.strike(way(length, self.beat), notes)
             if not INSTRUMENTS[name].chords:
@@ -325,15 +318,16 @@ class _Voices:
         return strokes
 
     def _voicing(
-        self, chord: Chord, low: int, high: int, size: int, start: int, lowest: bool
+        self, chord: Chord, start: int, span: tuple[int, int], *, size: int, lowest: bool
     ) -> tuple[int, ...]:
+        """The notes of a chord; where they are the lowest that sound, without parallels to the tune."""
+        low, high = span
         size = max(size, len(chord.tones) if chord.quality == "dim7" else size)
-        centre = (low + high) / 2
         before = self.piece.pitch.get("chords") if start == 0 else None
         before = self.piece.voices[0] if before is None and self.piece.voices else before
         moved = moving(self.tune, start) if lowest and before is not None else (None, None)
         banned = [pitch for pitch in range(low, high + 1) if in_parallel(*moved, before or 0, pitch)]
-        return accompany.voicing(chord, low, high, size, self.piece.voices, centre, banned)
+        return accompany.voicing(chord, low, high, size=size, near=self.piece.voices, banned=banned)
 
     def drums(self) -> list[Line]:
         pattern, fill = self.theme.styles[DRUMS]
@@ -377,8 +371,8 @@ def _notes(strokes: Iterable[Stroke], which: int) -> Timed:
 
 
 def moving(line: Timed, at: int) -> tuple[int | None, int | None]:
-    """The pitches just before and at `at` of a line that begins a note there; (None, None) where it does not."""
-    for before, after in zip(line, line[1:], strict=False):
+    """The pitches just before and at `at` of a line that goes on to a note there; else (None, None)."""
+    for before, after in pairwise(line):
         if after[0] == at:
             return (before[2], after[2]) if before[1] == at else (None, None)
     return None, None
@@ -395,7 +389,7 @@ def in_parallel(upper: int | None, upper_after: int | None, lower: int, lower_af
 def parallels(upper: Timed, lower: Timed, since: int = 0) -> int:
     """How often from a tick on two lines move in parallel fifths or octaves."""
     count = 0
-    for before, after in zip(lower, lower[1:], strict=False):
+    for before, after in pairwise(lower):
         if after[0] >= since and before[1] == after[0]:
             count += in_parallel(*moving(upper, after[0]), before[2], after[2])
     return count

@@ -74,12 +74,14 @@ _LOOPS = {
 
 _CADENCES = {
     "major": {
-        "closed": ("5:maj 7:maj 0:maj", "2:min 7:7 0:maj", "7:7 0:maj", "5:maj 7:7 0:maj", "2:min 7:maj 0:maj"),
+        "closed": ("5:maj 7:maj 0:maj", "2:min 7:7 0:maj", "7:7 0:maj", "5:maj 7:7 0:maj",
+                   "2:min 7:maj 0:maj"),
         "open": ("0:maj 7:maj", "5:maj 7:maj", "2:min 7:maj", "9:min 7:maj"),
         "mild": ("5:maj 0:maj", "7:maj 9:min"),
     },
     "minor": {
-        "closed": ("5:min 7:maj 0:min", "2:dim 7:7 0:min", "7:7 0:min", "5:min 7:7 0:min", "2:dim 7:maj 0:min"),
+        "closed": ("5:min 7:maj 0:min", "2:dim 7:7 0:min", "7:7 0:min", "5:min 7:7 0:min",
+                   "2:dim 7:maj 0:min"),
         "open": ("0:min 7:maj", "5:min 7:maj", "8:maj 7:maj", "2:dim 7:maj"),
         "mild": ("5:min 0:min", "7:maj 8:maj"),
     },
@@ -89,7 +91,7 @@ _SEVENTHS = {"maj": "maj7", "min": "min7", "dim": "m7b5"}
 
 
 def progression(
-    mode: str, slots: int, cadence: str, colour: float, dice: random.Random, last: Chord | None = None
+    mode: str, slots: int, cadence: str, *, colour: float, dice: random.Random, last: Chord | None = None
 ) -> list[Chord]:
     """So many chords, ending in the cadence (`closed`, `open`, `mild`); `last` came before them."""
     end = dice.choice([row for row in _CADENCES[mode][cadence] if len(row.split()) <= slots] or [""]).split()
@@ -102,12 +104,12 @@ def progression(
         if len(set(names[-1:] + end[:1])) == 1:
             names[-1] = loop[room % len(loop) - 2]
     else:
-        names = _walk(mode, room, end[0], colour, dice, str(last) if last else None)
+        names = _walk(mode, room, end[0], colour=colour, dice=dice, last=str(last) if last else None)
     return [_tint(chord(name), mode, colour, dice) for name in names + end]
 
 
 def _walk(
-    mode: str, length: int, target: str, colour: float, dice: random.Random, last: str | None
+    mode: str, length: int, target: str, *, colour: float, dice: random.Random, last: str | None
 ) -> list[str]:
     """Chords that lead from the tonic (or on from `last`) to `target`, drawn with the tables' weights."""
     table = _table(mode, colour)

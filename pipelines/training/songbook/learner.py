@@ -81,7 +81,7 @@ class Songwriter:
 
 class TransformerLearner(Songwriter):
     name = command = "songbook"
-    steps = 1500
+    steps = 1000
     peak = 4e-3
 
     def fresh(self) -> tuple[Any, nn.Module]:
@@ -91,7 +91,7 @@ class TransformerLearner(Songwriter):
 
 class LSTMLearner(Songwriter):
     name, command = "songbook-lstm", "songbook.lstm"
-    steps = 1500
+    steps = 1000
     peak = 4e-3
 
     def fresh(self) -> tuple[Any, nn.Module]:

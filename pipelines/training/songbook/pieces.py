@@ -1,4 +1,4 @@
-"""Pieces to learn from, as numbers of words: composed once, kept beside the training, the same for both networks."""
+"""Pieces to learn from, as numbers of words: composed once and kept, the same for both networks."""
 
 import random
 from dataclasses import dataclass

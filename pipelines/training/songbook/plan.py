@@ -1,4 +1,4 @@
-"""What a piece is to be: wishes as they may come, and the character, arrangement and form that answer them."""
+"""What a piece is to be: wishes as they may come, and the arrangement and form that answer them."""
 
 import hashlib
 import random

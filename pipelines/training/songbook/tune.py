@@ -2,7 +2,9 @@
 
 import math
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -57,7 +59,7 @@ def chords_of(
     counts[-1] = 1
     if bars == 1 and final:
         counts = [1]
-    names = progression(frame.mode, sum(counts), cadence, frame.character.colour, dice, last)
+    names = progression(frame.mode, sum(counts), cadence, colour=frame.character.colour, dice=dice, last=last)
     rows, at = [], 0
     for count in counts:
         row = tuple(names[at : at + count])
@@ -86,57 +88,82 @@ def tune_of(
         rows[2] = rhythm(frame.metre, activity * 1.15, dotted, dice)
     rows[-1] = close(frame.metre, dice, final=final)
     shape = _contour(dice, len(chords) * bar_ticks(frame.metre), frame.centre + lift, frame.high - frame.low)
+    phrase = _Phrase(frame, chords, rows, shape, final)
     bars = list(kept)
     while len(bars) < len(chords):
-        at = len(bars)
-        group = rows[at : at + 2]
-        motif = [] if at < 2 else [strokes for strokes in bars[at - 2 : at]]
-        bars += _segment(frame, chords, group, at, shape, motif, _last(frame, bars, chords) or before, final)
+        bars += phrase.segment(bars, before)
     return bars
 
 
-def _segment(frame, chords, rows, at, shape, motif, before, final):
-    """Two bars (or the one that is left) by one search."""
-    bar = bar_ticks(frame.metre)
-    slots: list[Slot] = [before] if before else []
-    lengths: list[list[tuple[int, bool]]] = []
-    for number, row in enumerate(rows, at):
-        copies = _intervals(motif, number - at, row, frame.mode)
-        tied = _ties(frame, number, chords, at, slots)
+@dataclass(frozen=True)
+class _Phrase:
+    """A phrase whose rhythm is known, and whose pitches are found two bars at a time."""
+
+    frame: Frame
+    chords: list[tuple[Chord, ...]]
+    rows: list[list[int]]
+    """The rhythm of each bar."""
+    shape: Callable[[int], float]
+    final: bool
+
+    def segment(self, bars: list[list[Stroke]], before: Slot | None) -> list[list[Stroke]]:
+        """The next two bars after these, or the one that is left, by one search."""
+        frame, at = self.frame, len(bars)
+        rows = self.rows[at : at + 2]
+        motif = bars[at - 2 : at] if at >= 2 else []
+        before = _last(bars, self.chords) or before
+        slots = [before] if before else []
+        for number, row in enumerate(rows):
+            copies = _intervals(motif, number, row, frame.mode)
+            tied = bool(slots) and self._tied(at + number, at)
+            slots += self._slots(at + number, copies, tied=tied, closes=number == len(rows) - 1)
+        manner = Manner(frame.mode, frame.low, frame.high, frame.character.leaps)
+        found = draw(slots, manner, frame.random)[1 if before else 0 :]
+        line = iter(zip(found, slots[1 if before else 0 :], strict=True))
+        return [
+            [
+                Stroke(length, (pitch,), slot.tied)
+                for length, (pitch, slot) in zip(row, islice(line, len(row)), strict=True)
+            ]
+            for row in rows
+        ]
+
+    def _slots(self, number: int, copies: list[int | None], *, tied: bool, closes: bool) -> Iterator[Slot]:
+        """The notes of a bar; the last of a bar that `closes` a segment belongs to the chord."""
+        frame, row = self.frame, self.rows[number]
+        whole = number == len(self.chords) - 1
         start = 0
-        lengths.append([])
         for index, length in enumerate(row):
-            chord = next(c for s, n, c in reversed(list(spans(chords[number], frame.metre))) if s <= start)
-            closing = row is rows[-1] and index == len(row) - 1
-            ends = final and number == len(chords) - 1
-            slots.append(
-                Slot(
-                    chord,
-                    strong=start in strong_ticks(frame.metre) or closing,
-                    never=11 if closing and number == len(chords) - 1 else None,
-                    tied=tied and index == 0 and len(row) > 1,
-                    target=shape(number * bar + start),
-                    copy=copies[index],
-                    fixed=(0 if frame.dice.random() < 0.8 else chord.tones[1]) if ends else None,
-                )
+            chord = chord_at(self.chords[number], frame.metre, start)
+            closing = closes and index == len(row) - 1
+            ends = self.final and whole
+            yield Slot(
+                chord,
+                strong=start in strong_ticks(frame.metre) or closing,
+                never=11 if closing and whole else None,
+                tied=tied and index == 0 and len(row) > 1,
+                target=self.shape(number * bar_ticks(frame.metre) + start),
+                copy=copies[index],
+                fixed=(0 if frame.dice.random() < 0.8 else chord.tones[1]) if ends else None,
             )
-            lengths[-1].append((length, slots[-1].tied))
             start += length
-    manner = Manner(frame.mode, frame.low, frame.high, frame.character.leaps)
-    pitches = iter(draw(slots, manner, frame.random)[1 if before else 0 :])
-    return [[Stroke(length, (next(pitches),), tied) for length, tied in row] for row in lengths]
+
+    def _tied(self, number: int, first: int) -> bool:
+        """Whether a bar begins with the note before it still held: a suspension, rather in soft moods."""
+        chords = self.chords
+        if number in {first, len(chords) - 1} or chords[number - 1][-1] == chords[number][0]:
+            return False
+        return self.frame.dice.random() < 0.12 * self.frame.character.leaps
+
+
+def chord_at(chords: tuple[Chord, ...], metre: str, tick: int) -> Chord:
+    """The chord of a bar at a tick of it."""
+    return next(chord for start, _, chord in reversed(list(spans(chords, metre))) if start <= tick)
 
 
 def strong_ticks(metre: str) -> tuple[int, ...]:
     """Where strong beats begin."""
     return {"4/4": (0, 24), "6/8": (0, 18)}.get(metre, (0,))
-
-
-def _ties(frame: Frame, number: int, chords: list[tuple[Chord, ...]], at: int, slots: list[Slot]) -> bool:
-    """Whether a bar begins with the note before it still held: a suspension, mostly where moods are soft."""
-    if not slots or number in {at, len(chords) - 1} or chords[number - 1][-1] == chords[number][0]:
-        return False
-    return frame.dice.random() < 0.12 * frame.character.leaps
 
 
 def _intervals(motif: list[list[Stroke]], number: int, row: list[int], mode: str) -> list[int | None]:
@@ -146,7 +173,7 @@ def _intervals(motif: list[list[Stroke]], number: int, row: list[int], mode: str
     steps = [degree(stroke.pitches[0], mode) for stroke in motif[number] if stroke.pitches]
     if len(steps) != len(row):
         return [None] * len(row)
-    return [None, *(b - a for a, b in zip(steps, steps[1:], strict=False))]
+    return [None, *(after - before for before, after in pairwise(steps))]
 
 
 def _contour(dice: random.Random, ticks: int, centre: float, width: int):
@@ -167,7 +194,7 @@ def _contour(dice: random.Random, ticks: int, centre: float, width: int):
     return at
 
 
-def _last(frame: Frame, bars: list[list[Stroke]], chords: list[tuple[Chord, ...]]) -> Slot | None:
+def _last(bars: list[list[Stroke]], chords: list[tuple[Chord, ...]]) -> Slot | None:
     """The last note of the bars that are there."""
     if not bars:
         return None
