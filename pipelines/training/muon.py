@@ -1,7 +1,7 @@
 """Muon (Jordan 2024): momentum whose direction is made orthogonal, for the matrices between the layers.
 
-It takes about half the steps that AdamW does on such small models. In float32: most CPUs have no fast products
-of half precision.
+It takes about half the steps that AdamW does on such small models. In float32: most CPUs have no fast
+products of half precision.
 """
 
 from __future__ import annotations
