@@ -1,18 +1,85 @@
-"""AnimateDiff: a Stable Diffusion 1.x and layers that set its pictures in motion."""
+"""AnimateDiff: a Stable Diffusion 1.x and layers that set its pictures in motion.
 
+A folder holds both in one, as `AnimateDiffPipeline.save_pretrained` writes it, or each by itself
+(`UNet2DConditionModel` and `MotionAdapter`). The latter become a `MotionUNet`, which may also begin with a
+picture.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from diffusers import AnimateDiffPipeline, AnimateDiffVideoToVideoPipeline
+from diffusers import (
+    AnimateDiffPipeline,
+    AnimateDiffVideoToVideoPipeline,
+    MotionAdapter,
+    UNet2DConditionModel,
+)
+from diffusers.pipelines.animatediff.pipeline_animatediff_video2video import retrieve_latents
+from diffusers.pipelines.animatediff.pipeline_output import AnimateDiffPipelineOutput
+from PIL import Image
 
 from pipelines.base import Capabilities
+from pipelines.errors import ModelUnavailable
 from pipelines.families._diffusers import NEEDS, DiffusersFamily
+from pipelines.families._motion_unet import MotionUNet
 from pipelines.families._videos import VideoFamily
+from pipelines.weights import read_json
+
+
+class AnimateDiffImageToVideoPipeline(AnimateDiffPipeline):
+    """Clips whose first frame is a picture: the others are denoised beside it."""
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: list[str],
+        image: Sequence[Image.Image],
+        *,
+        width: int,
+        height: int,
+        num_frames: int = 16,
+        num_inference_steps: int = 25,
+        guidance_scale: float = 7.5,
+        negative_prompt: list[str] | None = None,
+        generator: list[torch.Generator] | None = None,
+        output_type: str = "np",
+        clip_skip: int | None = None,
+        decode_chunk_size: int = 16,
+    ) -> AnimateDiffPipelineOutput:
+        """One picture a prompt; all else as `AnimateDiffPipeline` has it."""
+        first = self.encoded(image, width, height)
+        with self.unet.beginning(first):
+            latents = AnimateDiffPipeline.__call__(
+                self,
+                prompt,
+                num_frames=num_frames,
+                height=height,
+                width=width,
+                num_inference_steps=num_inference_steps,
+                guidance_scale=guidance_scale,
+                negative_prompt=negative_prompt,
+                generator=generator,
+                output_type="latent",
+                clip_skip=clip_skip,
+            ).frames
+        latents = torch.cat([first.to(latents), latents[:, :, 1:]], 2)
+        frames = self.decode_latents(latents, decode_chunk_size)
+        return AnimateDiffPipelineOutput(frames=self.video_processor.postprocess_video(frames, output_type))
+
+    def encoded(self, pictures: Sequence[Image.Image], width: int, height: int) -> torch.Tensor:
+        """Latents (rows, channels, 1, height, width)."""
+        pixels = self.video_processor.preprocess(list(pictures), height, width)
+        pixels = pixels.to(self.vae.device, self.vae.dtype)
+        latents = retrieve_latents(self.vae.encode(pixels), sample_mode="argmax")
+        return (latents * self.vae.config.scaling_factor).unsqueeze(2)
 
 
 class AnimateDiff(VideoFamily):
     pipelines: ClassVar = {
         "text-to-video": AnimateDiffPipeline,
+        "image-to-video": AnimateDiffImageToVideoPipeline,
         "video-to-video": AnimateDiffVideoToVideoPipeline,
     }
     kinds: ClassVar = tuple(pipelines)
@@ -24,6 +91,20 @@ class AnimateDiff(VideoFamily):
         if pipe.vae.dtype == torch.float32:  # or each run would turn it into what it is, and warn of that
             pipe.vae.register_to_config(force_upcast=False)
         super().__init__(pipe, **options)
+
+    @classmethod
+    def loaded_parts(cls, weights: Path, dtype: torch.dtype) -> dict[str, Any]:
+        if read_json(weights / "unet" / "config.json")["_class_name"] != "UNet2DConditionModel":
+            return {}
+        how = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
+        pictures = UNet2DConditionModel.from_pretrained(weights, subfolder="unet", **how)
+        adapter = MotionAdapter.from_pretrained(weights, subfolder="motion_adapter", **how)
+        return {"unet": MotionUNet.of(pictures, adapter).eval(), "motion_adapter": None}
+
+    def pipeline(self, kind: str) -> Any:
+        if kind == "image-to-video" and not isinstance(self.pipe.unet, MotionUNet):
+            raise ModelUnavailable("these weights were not trained to begin with a picture")
+        return super().pipeline(kind)
 
     def most_frames(self, pipe: Any) -> int:
         return int(pipe.unet.config.motion_max_seq_length)
