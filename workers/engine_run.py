@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from infra.code_check import CannotConfine
 from infra.crash_points import CrashPoint, crash_point
 from pipelines import media
 from pipelines.base import Output, Request
@@ -28,7 +29,7 @@ from pipelines.safety import Policy, Verdict
 from pipelines.safety.guard import Guard, Stream, released
 from workers.engine_cache import PipelineCache
 from workers.messages import Message, PipeClosed, Sender
-from workers.trials import Trials, has_tests, refusal_of
+from workers.trials import NOT_CONFINED, Trials, has_tests, refusal_of
 
 PROGRESS_SECONDS = 0.05
 """Shortest time between two progress messages of a run: people see no more, and a fast model would fill the
@@ -245,7 +246,12 @@ class Run:
             raise EngineError(f"The model made {len(outputs)} of {request.inputs.n} outputs.")
         place = self._places[request.id]
         files: list[File] = []
-        for output in self._tried(request, outputs):
+        try:
+            outputs = self._tried(request, outputs)
+        except CannotConfine:
+            self.failed(request, EngineError(NOT_CONFINED))
+            return
+        for output in outputs:
             if self.stopped(request):
                 self.failed(request, Stopped())
                 return
