@@ -24,6 +24,11 @@ PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 """Threads of a CPU engine sleep while they wait: spinning, they take the cores from one another and others
 processes (measured: up to 7 times slower on two busy cores). What the environment says goes before."""
 
+STEADY = {"MKL_DYNAMIC": "FALSE"}
+"""As many threads in every engine of a machine as it is told. MKL takes fewer where it believes that two
+cores are halves of one, which it does not always believe, and another number of threads rounds another way: a
+seed's upscaled video was not the same bits after its worker had been replaced."""
+
 BREATH_SECONDS = 0.05
 """Lines that follow one another this quickly are one record of the log: a traceback, a table."""
 
@@ -46,7 +51,8 @@ class EngineProcess:
                 f"--write={to_worker[1]}", f"--device={device}", f"--cache={cache}",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            pass_fds=(to_engine[0], to_worker[1]), env={**PATIENT, **os.environ, **OFFLINE, **DISCREET},
+            pass_fds=(to_engine[0], to_worker[1]),
+            env={**PATIENT, **STEADY, **os.environ, **OFFLINE, **DISCREET},
         )  # fmt: skip
         os.close(to_engine[0])
         os.close(to_worker[1])

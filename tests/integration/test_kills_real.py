@@ -24,7 +24,9 @@ height = 64
 """
 
 
-def test_an_engine_with_a_real_model_is_back_in_fifteen_seconds(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_engine_with_a_real_model_is_back_as_fast_as_it_first_came(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     # Given a real model in the midst of a run
     save_stable_diffusion(tmp_path / "tiny")
     catalog = tmp_path / "real.toml"
@@ -32,26 +34,31 @@ def test_an_engine_with_a_real_model_is_back_in_fifteen_seconds(cluster: Cluster
     worker = cluster.start_worker(catalog=str(catalog))
     cluster.use_catalog(catalog)
     job = cluster.submit("a star", "test/tiny", inputs={"steps": 100})
-    cluster.wait_until(job, lambda found: found.progress and found.progress["step"] > 1, seconds=60)
+    cluster.wait_until(job, lambda found: found.progress and found.progress["step"] > 1, seconds=120)
     engine = worker.wait_for_engine()
+    first = _processor_seconds(engine)
     assert _maps_torch(engine)
     assert not _maps_torch(worker.pid), "the parent holds no torch"
     # When
     killed_at = now_ms()
     os.kill(engine, signal.SIGKILL)
-    # Then it is on record at once, and the next attempt steps in time: counted in the new engine's processor
-    # time, because this machine may be busy with other tests
+    # Then it is on record at once, and the next attempt steps as soon after its engine's start as the first
+    # did: counted in processor time, because this machine may be busy with other tests
     job = cluster.wait_until(job, lambda found: found.attempts[0].outcome)
     assert (job.attempts[0].ended_at or 0) - killed_at <= 2000
     cluster.wait_until(job, _steps_again, seconds=120)
-    spent = psutil.Process(worker.wait_for_engine(other_than=engine)).cpu_times()
-    assert spent.user + spent.system <= 15
+    assert _processor_seconds(worker.wait_for_engine(other_than=engine)) <= 1.5 * first
     job = cluster.wait_for_end(job, seconds=120)
     assert (job.status, outcomes(job)) == (Status.SUCCEEDED, [Outcome.CRASHED, Outcome.SUCCEEDED])
 
 
 def _steps_again(job: Job) -> bool:
     return len(job.attempts) == 2 and job.progress is not None and job.progress["step"] > 0
+
+
+def _processor_seconds(pid: int) -> float:
+    spent = psutil.Process(pid).cpu_times()
+    return spent.user + spent.system
 
 
 def _maps_torch(pid: int) -> bool:
