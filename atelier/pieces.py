@@ -45,8 +45,8 @@ PIECES: Final[Sequence[Piece]] = (
         "the code of a page",
         "code",
         {
-            "prompt": "Write a JavaScript function page(title, story, picture, clip, sound) that returns the HTML"
-            " of a page that shows the title, the story, the picture, the clip and the sound.",
+            "prompt": "Write a JavaScript function page(title, story, picture, clip, sound) that returns the"
+            " HTML of a page that shows the title, the story, the picture, the clip and the sound.",
             "language": "javascript",
         },
     ),
