@@ -7,11 +7,10 @@ import random
 
 from pipelines.training.scenes.vocabulary import COLOURS
 from pipelines.training.tales.phrases import Facts, Grammar, article, words
-from pipelines.training.tales.words import OBJECTS, OPEN_THINGS
+from pipelines.training.tales.words import OBJECTS
 
 PRODUCTS = (
     *(thing for thing in OBJECTS if thing not in ("apple", "stone", "rose", "flower", "feather", "shell")),
-    *OPEN_THINGS,
 )
 MATERIALS = words("wood wool glass paper cotton leather steel clay silk cork bamboo stone felt tin")
 QUALITIES = words("light strong quiet soft simple warm cheap safe clever handy lovely sturdy fast waterproof")

@@ -18,7 +18,6 @@ from pipelines.training.tales import exam, exercises
 from pipelines.training.tales.exercises import Exercise, draw
 from pipelines.training.tales.learner import EXERCISES, STEPS
 from pipelines.training.tales.telling import Teller
-from pipelines.training.tales.words import OPEN_HELD_OUT, OPEN_THINGS_HELD_OUT
 
 TEMPERATURE = 0.7
 NGRAM = 8  # words
@@ -54,7 +53,7 @@ def judged(teller: Teller, asked: Sequence[Exercise], seed: int) -> tuple[int, C
 
 
 def evaluate(folder: Path, count: int = 300, seed: int = 0) -> dict[str, Any]:
-    """Tales on `count` requests, every other task on a third of that, copying, and words never met."""
+    """Tales on `count` requests, every other task on a third of that, the judges, and copying."""
     teller = load(folder)
     asked = held_out(exercises.tale, count, seed)
     passed, faults, made = judged(teller, asked, seed)
@@ -65,7 +64,6 @@ def evaluate(folder: Path, count: int = 300, seed: int = 0) -> dict[str, Any]:
         figures[some[0].task] = share(passed, len(some))
     figures["judges"] = judges(count, seed)
     figures["8-grams copied"] = copying(made, [one.answer for one in asked])
-    figures["words never met"] = _unmet(teller, max(1, count // 3), seed)
     figures["seconds for 100 words"] = round(_seconds(teller), 2)
     return figures
 
@@ -109,18 +107,6 @@ def ngrams(texts: Iterable[str]) -> list[tuple[str, ...]]:
         words = re.findall(r"[a-z']+", text.lower())
         grams += [tuple(words[at : at + NGRAM]) for at in range(len(words) - NGRAM + 1)]
     return grams
-
-
-def _unmet(teller: Teller, count: int, seed: int) -> dict[str, Any]:
-    """Tales about heroes and things that training never named."""
-    dice = random.Random(f"unmet:{seed}")
-    asked = []
-    while len(asked) < count:
-        one = exercises.tale(dice, opened=(OPEN_HELD_OUT, OPEN_THINGS_HELD_OUT))
-        words = set(re.findall(r"[a-z]+", one.turns[0].lower()))
-        if words & {*OPEN_HELD_OUT, *OPEN_THINGS_HELD_OUT}:
-            asked.append(one)
-    return share(judged(teller, asked, seed)[0], count)
 
 
 def _seconds(teller: Teller) -> float:

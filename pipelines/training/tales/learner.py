@@ -16,9 +16,9 @@ from pipelines.training.store import Store
 from pipelines.training.tales.exercises import draw
 from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
 
-STEPS = 1000
-EXERCISES = 24  # a step: about five rows of 512 tokens
-MATRIX_RATE, OTHER_RATE = 6e-3, 3e-3
+STEPS = 900
+EXERCISES = 16  # a step: about seven rows of 256 tokens
+MATRIX_RATE, OTHER_RATE = 1e-2, 4e-3
 WARM_UP = 40  # steps
 LARGEST = 6_000_000  # bytes the exported folder may take
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from pipelines.training.tales.phrases import Grammar, words
-from pipelines.training.tales.words import ALL_THINGS, LIVES, OPEN, TINTS, TRAITS
+from pipelines.training.tales.words import LIVES, THING_WORDS, TINTS, TRAITS
 
 RULES = {
     "polite": "<sorry> <can> [<try>|]",
@@ -182,10 +182,10 @@ FILLED = {
         "time",
     ],
     "thing": [
-        *ALL_THINGS,
+        *THING_WORDS,
         *words("computer phone engine sky file window bike letter printer website database"),
     ],
-    "who": [*LIVES, *OPEN, *["friend", "boss", "mother", "father", "sister", "brother", "neighbour"]],
+    "who": [*LIVES, *["friend", "boss", "mother", "father", "sister", "brother", "neighbour"]],
     "tint": list(TINTS),
     "trait": [*TRAITS, *["angry", "bored", "ill", "worried", "sick", "nervous"]],
     "number": [str(number) for number in range(2, 60)],

@@ -164,7 +164,7 @@ def _a(words: str) -> str:
 def _list(parts: list[str], dice: random.Random, plain: bool = False) -> str:
     if len(parts) < 2:
         return "".join(parts)
-    between = ", " if dice.random() < 0.8 or not plain else dice.choice((" ", "; ", ","))
+    between = ", " if dice.random() < 0.8 or not plain else dice.choice((" ", "; "))
     return (
         between.join(parts[:-1]) + (between if plain else dice.choice((" and ", ", and ", ", "))) + parts[-1]
     )

@@ -21,8 +21,6 @@ from pipelines.training.tales.words import (
     MEN,
     NAMES,
     OBJECTS,
-    OPEN,
-    OPEN_THINGS,
     PLOTS,
     REASONS,
     SHE,
@@ -151,22 +149,17 @@ RULES = {
 }
 GRAMMAR = Grammar(RULES, LEXICON, NAMES)
 SENTENCES = words("opening wish lost gift set-out trouble help talk tip find give glad again moral the-end")
-SMALL = frozenset(words("a an and at by for from in next of on the to not"))  # in the middle of a title
 
 Tale = tuple[str, str, Facts]
 """Title, text, facts."""
 
-Opened = tuple[tuple[str, ...], tuple[str, ...]]
-"""Heroes and things beside the usual ones."""
 
-
-def draw_facts(dice: random.Random, opened: Opened = (OPEN, OPEN_THINGS)) -> Facts:
-    """The facts of one tale. One in fourteen is about a hero of `opened`, one in ten of a thing of it."""
+def draw_facts(dice: random.Random) -> Facts:
+    """The facts of one tale."""
     facts = {"plot": dice.choice(PLOTS)}
-    facts |= _draw_hero(dice, opened[0])
+    facts |= _draw_hero(dice)
     facts["when"] = dice.choice(tuple(WHEN))
-    luck = dice.random()
-    facts["thing"] = dice.choice(THINGS if luck < 0.5 else opened[1] if luck < 0.6 else OBJECTS)
+    facts["thing"] = dice.choice(THINGS if dice.random() < 0.5 else OBJECTS)
     clear = [colour for colour in COLOURS if is_clear(colour, facts["when"])]
     facts["colour"] = dice.choice(clear if facts["thing"] in THINGS or dice.random() < 0.7 else TINTS)
     others = [who for who in LIVES if who != facts["hero"]]
@@ -181,9 +174,8 @@ def draw_facts(dice: random.Random, opened: Opened = (OPEN, OPEN_THINGS)) -> Fac
     return facts
 
 
-def _draw_hero(dice: random.Random, opened: tuple[str, ...]) -> Facts:
-    luck = dice.random()
-    hero = dice.choice(opened if luck < 0.07 else THINGS if luck < 0.22 else tuple(LIVES))
+def _draw_hero(dice: random.Random) -> Facts:
+    hero = dice.choice(THINGS if dice.random() < 0.15 else tuple(LIVES))
     name = dice.choice(WOMEN + MEN) if dice.random() < 0.55 else "none"
     colours = tuple(COLOURS) if hero in THINGS or dice.random() < 0.2 else ("none",)
     return {
@@ -213,22 +205,16 @@ def pronoun(hero: str, name: str, dice: random.Random) -> str:
 
 def compose(dice: random.Random, facts: Facts) -> Tale:
     """A tale of these facts, and its title."""
-    return titled(GRAMMAR.say("title", facts, dice)), GRAMMAR.say("tale", facts, dice), facts
+    return GRAMMAR.say("title", facts, dice), GRAMMAR.say("tale", facts, dice), facts
 
 
 def title_of(dice: random.Random, facts: Facts, wanted: Facts) -> str:
     """A title in which all that is wanted is said."""
     for _ in range(200):
-        title = titled(GRAMMAR.say("title", facts, dice))
+        title = GRAMMAR.say("title", facts, dice)
         if wanted.items() <= (read_title(title, {}) or {}).items():
             return title
     raise ValueError(f"No title says {wanted}.")
-
-
-def titled(text: str) -> str:
-    """ "The Fox and the Red Boat"."""
-    words = text.split()
-    return " ".join(w if i and w in SMALL else w[0].upper() + w[1:] for i, w in enumerate(words))
 
 
 def read_tale(text: str, facts: Facts | None = None) -> Facts | None:
@@ -239,10 +225,7 @@ def read_tale(text: str, facts: Facts | None = None) -> Facts | None:
 
 def read_title(text: str, facts: Facts) -> Facts | None:
     """The facts of a title, which must be those of its tale."""
-    if text != titled(text):
-        return None
-    words = [w if w in NAMES else w.lower() for w in text.split()]
-    return GRAMMAR.read("title", " ".join([words[0][0].upper() + words[0][1:], *words[1:]]), facts)
+    return GRAMMAR.read("title", text, facts)
 
 
 def grammatical(text: str) -> bool:

@@ -11,10 +11,13 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from pipelines.training.tales.exercises import Exercise, draw
+from pipelines.training.tales.words import LIVES, NAMES, THING_WORDS, TINTS, TRAITS
 
-VOCABULARY = 1536  # byte-level tokens: enough for nearly every word of the grammar
+VOCABULARY = 1280  # byte-level tokens: enough for nearly every word of the grammar
 CONTEXT = 512  # tokens
+ROW = 256  # tokens of a row of training: hardly an exercise is longer
 PAD, START, END, USER, ANSWER = "<|pad|>", "<|start|>", "<|end|>", "<|user|>", "<|answer|>"
+WHOLE = (*LIVES, *THING_WORDS, *sorted(NAMES), *TRAITS, *TINTS)  # each becomes one token: easier to copy
 READ = 5  # turns of a conversation that are read, the last ones; what a system message says is not read
 TEMPLATE = (
     "{{ bos_token }}{% set said = messages | rejectattr('role', 'equalto', 'system') | list %}"
@@ -41,8 +44,9 @@ def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    drawn = (draw(dice) for _ in range(6000))
-    inner.train_from_iterator((text for one in drawn for text in (*one.turns, one.answer)), trainer)
+    drawn = [draw(dice) for _ in range(4000)]
+    texts = [text for one in drawn for text in (*one.turns, one.answer)]
+    inner.train_from_iterator(texts + [f" {word}" for word in WHOLE] * 100, trainer)
     inner.post_processor = processors.TemplateProcessing(
         single=f"{START} $A", special_tokens=[(START, inner.token_to_id(START))]
     )
@@ -89,22 +93,23 @@ class Speller:
 
 
 class Rows:
-    """Texts packed into rows of CONTEXT tokens; a text sees only itself."""
+    """Texts packed into rows of ROW tokens; a text sees only itself. One longer than a row is left out."""
 
     def __init__(self, spelled: Sequence[tuple[list[int], list[int]]]) -> None:
         rows: list[list[tuple[list[int], list[int]]]] = []
         room: list[int] = []
-        for one in sorted(spelled, key=lambda one: -len(one[0])):
+        fitting = [one for one in spelled if len(one[0]) <= ROW]
+        for one in sorted(fitting, key=lambda one: -len(one[0])):
             at = next((at for at, left in enumerate(room) if left >= len(one[0])), len(rows))
             if at == len(rows):
                 rows.append([])
-                room.append(CONTEXT)
+                room.append(ROW)
             rows[at].append(one)
             room[at] -= len(one[0])
-        self.ids = np.zeros((len(rows), CONTEXT), np.int64)
-        self.labels = np.full((len(rows), CONTEXT), -100, np.int64)
-        self.texts = np.full((len(rows), CONTEXT), -1, np.int64)  # which text a token belongs to
-        self.places = np.zeros((len(rows), CONTEXT), np.int64)
+        self.ids = np.zeros((len(rows), ROW), np.int64)
+        self.labels = np.full((len(rows), ROW), -100, np.int64)
+        self.texts = np.full((len(rows), ROW), -1, np.int64)  # which text a token belongs to
+        self.places = np.zeros((len(rows), ROW), np.int64)
         for row, texts in enumerate(rows):
             self._fill(row, texts)
 
@@ -122,7 +127,7 @@ class Rows:
         """What the model's forward takes."""
         texts = torch.from_numpy(self.texts)
         same = texts[:, None, :, None] == texts[:, None, None, :]
-        seen = same & torch.ones(CONTEXT, CONTEXT, dtype=torch.bool).tril()
+        seen = same & torch.ones(ROW, ROW, dtype=torch.bool).tril()
         return {
             "input_ids": torch.from_numpy(self.ids),
             "labels": torch.from_numpy(self.labels),
