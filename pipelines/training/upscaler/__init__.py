@@ -1,0 +1,1 @@
+"""The upscaler: scenes drawn large, reduced, and made large again."""
