@@ -35,7 +35,13 @@ LONGEST = 20.0
 """Seconds for which anyone can hold a note."""
 
 UNEVEN = 0.004
-"""Seconds by which players come too early or too late, as a deviation; a score's first note never early."""
+"""Seconds by which players come too early or too late, as a deviation; nothing comes before the beginning."""
+
+UNEVEN_LEVEL = 0.05
+"""Share by which they play too softly or too loudly, as a deviation."""
+
+TURNS = 3
+"""In how many ways each note is played, in turn."""
 
 
 def render(score: Score, rate: int = RATE) -> Wave:
@@ -70,30 +76,32 @@ class _Band:
     """
 
     def __init__(self, score: Score, part: Part, number: int, rate: int) -> None:
-        self.score, self.part, self.rate = score, part, rate
-        self.together = Counter(note.start for note in part.notes)
+        self.score, self.notes, self.rate = score, part.notes, rate
         dice = np.random.default_rng(number)
-        late = dice.normal(0, UNEVEN, len(part.notes)).clip(-2 * UNEVEN, 2 * UNEVEN)
+        late, strong = dice.normal(size=(2, len(part.notes))).clip(-2, 2)
         self.begins = [
-            max(0, round((score.seconds_at(note.start) + seconds) * rate))
-            for note, seconds in zip(part.notes, late, strict=True)
+            max(0, round((score.seconds_at(note.start) + UNEVEN * more) * rate))
+            for note, more in zip(part.notes, late, strict=True)
+        ]
+        self.levels = [
+            np.float32((note.velocity / 100) ** LOUDER * (1 + UNEVEN_LEVEL * more))
+            for note, more in zip(part.notes, strong, strict=True)
         ]
 
     def play(self, stage: _Stage) -> None:
         sounds: defaultdict[Hashable, list[int]] = defaultdict(list)
-        for place, note in enumerate(self.part.notes):
+        for place, note in enumerate(self.notes):
             sounds[self.sound(note)].append(place)
         for places in sounds.values():
-            self.play_alike(
-                [self.part.notes[place] for place in places], [self.begins[p] for p in places], stage
-            )
+            for turn in range(min(TURNS, len(places))):
+                self.play_alike(places[turn::TURNS], turn, stage)
 
     def sound(self, note: Note) -> Hashable:
         """Equal for notes that are played with one wave."""
         raise NotImplementedError
 
-    def play_alike(self, notes: list[Note], begins: list[int], stage: _Stage) -> None:
-        """Play notes of one sound, each from its first sample on."""
+    def play_alike(self, places: list[int], turn: int, stage: _Stage) -> None:
+        """Play the notes at these places, which have one sound."""
         raise NotImplementedError
 
 
@@ -101,11 +109,12 @@ class _Drummer(_Band):
     def sound(self, note: Note) -> Hashable:
         return note.pitch
 
-    def play_alike(self, notes: list[Note], begins: list[int], stage: _Stage) -> None:
-        drum = DRUMS.get(notes[0].pitch, OTHERWISE)
-        wave = strike(notes[0].pitch, self.rate) * _sides(drum.pan) * DRUM_LEVEL
-        for note, begin in zip(notes, begins, strict=True):
-            stage.add(wave * _strength(note), begin, drum.room)
+    def play_alike(self, places: list[int], turn: int, stage: _Stage) -> None:
+        key = self.notes[places[0]].pitch
+        drum = DRUMS.get(key, OTHERWISE)
+        wave = strike(key, self.rate, turn) * _sides(drum.pan) * DRUM_LEVEL
+        for place in places:
+            stage.add(wave * self.levels[place], self.begins[place], drum.room)
 
 
 class _Player(_Band):
@@ -113,20 +122,22 @@ class _Player(_Band):
         super().__init__(score, part, number, rate)
         self.voice: Voice = VOICES[part.program]
         self.released = round(self.voice.release * rate)
+        self.together = Counter(note.start for note in part.notes)
 
     def sound(self, note: Note) -> Hashable:
         return note.pitch, force_of(note.velocity)
 
-    def play_alike(self, notes: list[Note], begins: list[int], stage: _Stage) -> None:
-        voice, pitch = self.voice, notes[0].pitch
+    def play_alike(self, places: list[int], turn: int, stage: _Stage) -> None:
+        voice, notes = self.voice, [self.notes[place] for place in places]
+        pitch, force = notes[0].pitch, force_of(notes[0].velocity)
         longest = max(map(self._held, notes)) + self.released
-        tone = Tone(voice, pitch, force_of(notes[0].velocity), longest, self.rate).wave()
+        tone = Tone(voice, pitch, force, longest, self.rate, turn).wave()
         pan = float(np.clip(voice.pan + voice.wide * (pitch - 62) / 40, -1, 1))
         tone = tone * _sides(pan) * np.float32(LEVEL * 10 ** (voice.gain / 20))
-        for note, begin in zip(notes, begins, strict=True):
+        for note, place in zip(notes, places, strict=True):
             crowd = np.float32(self.together[note.start] ** -CROWDED)
-            ending = self._ending(self._held(note)) * (_strength(note) * crowd)
-            stage.add(tone[:, : len(ending)] * ending, begin, voice.room)
+            ending = self._ending(self._held(note)) * (self.levels[place] * crowd)
+            stage.add(tone[:, : len(ending)] * ending, self.begins[place], voice.room)
 
     def _held(self, note: Note) -> int:
         """Samples for which the key is down."""
@@ -138,10 +149,6 @@ class _Player(_Band):
         left = np.linspace(1, 0, self.released, endpoint=False, dtype=np.float32)
         going[held:] = left**2 if self.voice.fade == HELD else left**3
         return going
-
-
-def _strength(note: Note) -> np.float32:
-    return np.float32((note.velocity / 100) ** LOUDER)
 
 
 def _sides(pan: float) -> Wave:

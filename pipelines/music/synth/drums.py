@@ -159,8 +159,8 @@ STILL = 7.0
 """After so many times its fade a sound is a thousandth of what it was."""
 
 
-def strike(key: int, rate: int) -> Wave:
-    """One stroke, (samples,), its largest value about 1 before `gain`; always the same."""
+def strike(key: int, rate: int, turn: int = 0) -> Wave:
+    """One stroke, (samples,), its largest value about 1 before `gain`; always the same for the same turn."""
     drum = DRUMS.get(key, OTHERWISE)
     longest = max(
         drum.tone_fade * bool(drum.hertz),
@@ -168,7 +168,7 @@ def strike(key: int, rate: int) -> Wave:
         drum.metal_fade * bool(drum.metal),
     )
     at = np.arange(int(STILL * longest * rate)) / rate
-    dice = np.random.default_rng(key)
+    dice = np.random.default_rng([key, turn])
     heard = _tone(drum, at) + _noise(drum, at, rate, dice) + _metal(drum, at, rate, dice)
     wave: Wave = (heard * 10 ** (drum.gain / 20)).astype(np.float32)
     return wave

@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfilt
 from pipelines.music.synth.partials import BLOCK, Numbers, Wave, points, summed, times
 from pipelines.music.synth.voices import HELD, Voice
 
-MOST_PARTIALS = 40
+MOST_PARTIALS = 72
 
 HIGHEST = 0.42
 """Partials above this share of the sample rate are left out."""
@@ -20,6 +20,9 @@ MIDDLE_C = 261.63
 
 CENT = np.log(2) / 1200
 """A hundredth of a semitone, as a share of the frequency."""
+
+SHARED = 0.4
+"""How much each side hears of an ensemble's players on the other side."""
 
 VIBRATO_HERTZ = 5.3
 VIBRATO_DELAY = 0.25
@@ -53,16 +56,20 @@ class Tone:
     force: float
     samples: int
     rate: int
+    turn: int = 0
+    """Which of several: nobody plays a note twice in quite the same way."""
 
     def wave(self) -> Wave:
         """(1 or 2, samples), with an effective value of about 1 at its beginning, whatever the voice. The
         same tone is the same wave, bit for bit."""
-        dice = np.random.default_rng([self.pitch, round(100 * self.force)])
+        dice = np.random.default_rng([self.pitch, round(100 * self.force), self.turn])
         if self.voice.players == 1:
             return self._together([0.0], dice)[None, :]
         cents = np.linspace(-1, 1, self.voice.players) * self.voice.apart
         sides = (cents[::2], -cents[::2])  # mirrored, so that neither side is the sharp one
-        return np.stack([self._together(side, dice) for side in sides])
+        left, right = (self._together(side, dice) for side in sides)
+        both: Wave = np.stack([left + SHARED * right, right + SHARED * left])
+        return both / np.float32(np.hypot(1, SHARED))
 
     def _together(self, cents: Sequence[float] | Numbers, dice: np.random.Generator) -> Wave:
         """Players that are out of tune by `cents`."""
