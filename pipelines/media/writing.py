@@ -13,6 +13,7 @@ from PIL import Image
 from pipelines.base import Output
 from pipelines.errors import EngineError
 from pipelines.media import metadata, pictures, scores, sounds, texts, videos
+from pipelines.media.coherence import coherence
 from pipelines.outputs import File, Sound, Video
 from pipelines.provenance import NO_MARKS, Marks
 
@@ -77,7 +78,8 @@ class Writing:
         path = self._path(form.suffix)
         rate = videos.write_video(video, path, form, self._history())
         width, height = videos.size(video, form)
-        whole = self._marked(
+        told = {**self.output.facts, "coherence": round(coherence(video.frames), 4)}
+        whole = replace(self, output=replace(self.output, facts=told))._marked(
             path,
             form.media_type,
             sample,
