@@ -128,7 +128,7 @@ def test_a_cancel_ends_it_while_it_runs(client: Client, models: Path, name: str)
     fields = KINDS[kind].model_fields
     limits = Catalog.load([models]).get(f"tiny/{name}").limits
     longer = {
-        field: min(value, (limits[field].max or value) if field in limits else value)
+        field: min(value, int(limits[field].max or value) if field in limits else value)
         for field, value in LONG.items()
         if field in fields and (fields[field].default is not None or field in CASES[name].inputs[kind])
     }
