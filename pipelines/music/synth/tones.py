@@ -21,7 +21,7 @@ MIDDLE_C = 261.63
 CENT = np.log(2) / 1200
 """A hundredth of a semitone, as a share of the frequency."""
 
-SHARED = 0.4
+SHARED = 0.25
 """How much each side hears of an ensemble's players on the other side."""
 
 VIBRATO_HERTZ = 5.3

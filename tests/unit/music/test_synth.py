@@ -105,7 +105,7 @@ def test_struck_tones_fade_and_held_ones_do_not() -> None:
     for program in RANGES:
         wave = Tone(VOICES[program], 60, 0.65, 2 * RATE, RATE).wave()
         early, late = loud(wave[:, RATE // 4 : RATE // 2]), loud(wave[:, -RATE // 4 :])
-        assert (late > 0.7 * early) == (VOICES[program].fade == HELD), program
+        assert (late > 0.6 * early) == (VOICES[program].fade == HELD), program
 
 
 def test_players_sit_where_their_voice_says() -> None:
@@ -117,7 +117,7 @@ def test_players_sit_where_their_voice_says() -> None:
 
 def test_an_ensemble_is_wide() -> None:
     left, right = Tone(VOICES[48], 60, 0.65, RATE, RATE).wave()
-    assert np.corrcoef(left, right)[0, 1] < 0.7
+    assert np.corrcoef(left, right)[0, 1] < 0.8
 
 
 def test_both_sides_together_are_as_loud_wherever_a_player_sits() -> None:
