@@ -92,13 +92,18 @@ local function queues_in_order()
 end
 
 -- Whom a ring has woken wakes the next one, as long as there is something left to do. Rings alone could miss a
--- second job that one ended job has made claimable.
+-- second job that one ended job has made claimable, and the job of one queue whose ring has woken a worker that
+-- then found one of another queue to be next.
 local function pass_on(queue)
   if redis.call('EXISTS', park_key(queue)) == 0 then return end
   for _, model in ipairs(redis.call('SMEMBERS', models_key(queue))) do
     local job = first_job(queue, model)
     if job and ring({id = job.id, queue = queue, model = model}) then return end
   end
+end
+
+local function pass_on_all()
+  for _, queue in ipairs(worker.queues) do pass_on(queue) end
 end
 
 -- A job that an operator has raised, whoever owns it and however many of theirs run.
@@ -159,7 +164,7 @@ if not job then
   redis.call('HSET', worker_key(worker.id), 'jobs', '[]')
   if paused then
     unpark(worker.id)
-    for _, queue in ipairs(worker.queues) do pass_on(queue) end  -- it may have been woken in place of another
+    pass_on_all()  -- it may have been woken in place of another
     return answer('paused')
   end
   park(worker.id)
@@ -168,5 +173,5 @@ end
 unpark(worker.id)
 redis.call('HSET', worker_key(worker.id), 'jobs', cjson.encode({job.id}))
 start(job)
-pass_on(job.queue)
+pass_on_all()
 return answer('ok', record(job.id))

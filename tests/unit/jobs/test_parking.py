@@ -112,6 +112,23 @@ def test_who_was_woken_wakes_the_next(bench: Bench) -> None:
     assert bench.rings[1:] == [("image", waiting[1].id)]
 
 
+def test_who_was_woken_for_one_queue_and_takes_from_another_wakes_the_next(bench: Bench) -> None:
+    bench.claim()
+    bench.claim(replace(CARD, id="w2", queues=("image",)))
+    bench.finish(owner="eve", cost=5.0)  # the image queue has been served, so the other one is next
+    bench.claim()
+    bench.claim(replace(CARD, id="w2", queues=("image",)))
+    bench.rings.clear()
+    picture, words = bench.queue.enqueue([bench.new(), bench.new(queue="text", model="words")]).jobs
+    assert bench.rings == [("image", picture.id)]
+
+    job = bench.claim()
+
+    assert job is not None
+    assert job.id == words.id
+    assert bench.rings[1:] == [("image", picture.id)]
+
+
 def test_a_silent_worker_is_dropped(bench: Bench) -> None:
     bench.claim()
     bench.wait(16)
