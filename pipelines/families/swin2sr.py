@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL.Image import Image
 from transformers import Swin2SRForImageSuperResolution
 
@@ -86,32 +87,51 @@ class Swin2SR:
     def facts(self, request: Request) -> Mapping[str, Any]:
         return {}
 
+    @torch.inference_mode()
+    def enlarged(
+        self, pictures: NDArray[np.uint8], tell: Callable[[int], None] = lambda steps: None
+    ) -> NDArray[np.float32]:
+        """(rows, height, width, 3) of 0 to 255 as many times as large, of 0 to 1. `tell` is called after each
+        stage of each tile with how many of them there are; what it raises ends the work."""
+        factor, window = self.factor, self.window
+        height, width = pictures.shape[1:3]
+        # A window more on every side, of the outermost pixels: or the model would see a frame of nothing.
+        margins = ((0, 0), *((window, window + -side % window) for side in (height, width)), (0, 0))
+        pixels = torch.from_numpy(np.pad(pictures, margins, mode="edge")).movedim(-1, 1)
+        tiles = list(product(*(spans(side, self.tile, window) for side in pixels.shape[2:])))
+        stages = self.model.swin2sr.encoder.stages
+        large = torch.empty(*pixels.shape[:2], *(side * factor for side in pixels.shape[2:]))
+        with after_each(stages, lambda: tell(len(tiles) * len(stages))):
+            for down, across in tiles:
+                whole, part, inner = zip(down, across, strict=True)
+                given = pixels[:, :, *part].to(self.model.device, self.model.dtype) / 255
+                made = self.model(pixel_values=given).reconstruction
+                inside = made[:, :, *(times(span, factor) for span in inner)]
+                large[:, :, *(times(span, factor) for span in whole)] = inside.float().cpu()
+        shown = [slice(window * factor, (window + side) * factor) for side in (height, width)]
+        cut: NDArray[np.float32] = large[:, :, *shown].clamp(0, 1).movedim(1, -1).numpy()
+        return cut
+
 
 class _Run(Run):
-    """Tile after tile, stage after stage. A smaller factor than the model's own: its pixels are averaged."""
+    """Frames of one size together."""
 
     family: Swin2SR
 
     def bucket(self, rows: list[Row], buckets_left: int) -> Sequence[Image]:
-        family, smalls = self.family, _frames.of(rows)
-        width, height = smalls[0].picture.size
-        filled = [np.asarray(_frames.filled_up(small.picture, family.window)) for small in smalls]
-        pixels = torch.from_numpy(np.stack(filled)).movedim(-1, 1).to(family.model.device, family.model.dtype)
-        pieces = list(product(*(spans(side, family.tile, family.window) for side in pixels.shape[2:])))
-        stages = family.model.swin2sr.encoder.stages
-        steps, done_before = len(pieces) * len(stages), self.steps_done
-        large = torch.empty(*pixels.shape[:2], *(side * family.factor for side in pixels.shape[2:]))
-        with after_each(stages, lambda: self.tell(steps, buckets_left, done_before)):
-            for down, across in pieces:
-                whole, part, inner = zip(down, across, strict=True)
-                made = family.model(pixel_values=pixels[:, :, *part] / 255).reconstruction
-                large[:, :, *(times(span, family.factor) for span in whole)] = made[
-                    :, :, *(times(span, family.factor) for span in inner)
-                ].cpu()
-        factor = smalls[0].request.inputs.factor or family.factor
-        large = large[:, :, : height * family.factor, : width * family.factor]
-        large = torch.nn.functional.avg_pool2d(large, family.factor // factor)
-        return as_pictures(large.clamp(0, 1).movedim(1, -1).numpy())
+        done_before = self.steps_done
+        smalls = _frames.of(rows)
+        pictures = np.stack([np.asarray(small.picture) for small in smalls])
+        large = self.family.enlarged(pictures, lambda steps: self.tell(steps, buckets_left, done_before))
+        wanted = smalls[0].request.inputs.factor or self.family.factor
+        return as_pictures(reduced(large, self.family.factor // wanted))
+
+
+def reduced(pictures: NDArray[np.float32], by: int) -> NDArray[np.float32]:
+    """Pictures (rows, height, width, 3), each pixel the mean of a square of `by` times `by`."""
+    rows, height, width, colours = pictures.shape
+    squares = pictures.reshape(rows, height // by, by, width // by, by, colours)
+    return squares.mean((2, 4), dtype=np.float32)
 
 
 @contextmanager

@@ -12,18 +12,20 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution
 
+from pipelines.families._pixels import as_bytes
+from pipelines.families.swin2sr import Swin2SR
 from pipelines.training.course import dice, rate
 from pipelines.training.pictures import sheet
 from pipelines.training.scenes.vocabulary import STYLES
 from pipelines.training.upscaler.drawing import SCALE, held_out_picture, training_picture
 from pipelines.training.upscaler.faults import faulty, reduced
 
-STEPS = 1200
+STEPS = 900
 PICTURES = 4  # a step
-CROPS = 2  # of each
-CROP = 24  # pixels of the small picture: pieces of this size are learned from
+CROPS = 3  # of each
+CROP = 16  # pixels of the small picture: pieces of this size are learned from
 EDGE = 2  # pixels of the small picture at a crop's edge that do not count: it cannot know what lies beyond
-LOOKED_AT = 3  # places for a crop, of which the busiest is taken
+LOOKED_AT = 4  # places for a crop, of which the busiest is taken
 PEAK = 1e-3  # rate of learning
 WARM_UP = 30  # steps
 AVERAGE = 0.99  # how much of the averaged weights stays, a step
@@ -41,7 +43,7 @@ def build() -> Swin2SRForImageSuperResolution:
         mlp_ratio=2.0,
         drop_path_rate=0.0,
         upscale=SCALE,
-        upsampler="pixelshuffle",
+        upsampler="nearest+conv",
     )
     model = Swin2SRForImageSuperResolution(config)
     _carry_colours(model)
@@ -50,40 +52,36 @@ def build() -> Swin2SRForImageSuperResolution:
 
 @torch.no_grad()
 def _carry_colours(model: Swin2SRForImageSuperResolution) -> None:
-    """Channels 0 to 2 carry the colours to the activation, 3 to 5 their negatives: behind a leaky ReLU the
-    difference of the two is the colour again, times one and the slope."""
-    head = model.upsample
-    for layer in (model.swin2sr.first_convolution, *(m for m in head.modules() if isinstance(m, nn.Conv2d))):
-        layer.reset_parameters()
-        layer.bias.zero_()
-    body = model.swin2sr.conv_after_body
+    """Through every activation channels 0 to 2 carry the colours and 3 to 5 their negatives: behind a leaky
+    ReLU the difference of the two is the colour again, times one and the slope."""
+    first, body, head = model.swin2sr.first_convolution, model.swin2sr.conv_after_body, model.upsample
+    first.reset_parameters()
+    first.bias.zero_()
     body.weight.mul_(0.1)
-    into, before, out = model.swin2sr.first_convolution, head.conv_before_upsample, head.final_convolution
-    out.weight.mul_(0.02)
-    doubling = _bilinear_doubling()
-    back = 1 / (1 + head.activation.negative_slope)
-    for layer, rows in (
-        (into, 3),
-        (before, 6),
-        (head.upsample.convolution_0, 12),
-        (head.upsample.convolution_1, 12),
-        (out, 3),
-    ):
-        layer.weight[:rows] *= 0
+    rest = [head.conv_before_upsample, head.conv_up1, head.conv_up2, head.conv_hr, head.final_convolution]
+    slopes = [head.activation.negative_slope, *[head.lrelu.negative_slope] * 3]
+    for layer in rest:
+        nn.init.kaiming_normal_(layer.weight, head.lrelu.negative_slope)
+        layer.bias.zero_()
+    head.final_convolution.weight.mul_(0.02)
+    alone, smooth = torch.tensor([0.0, 1.0, 0.0]), torch.tensor([0.25, 0.5, 0.25])
+    _pass_on(first, alone, (1,), (1,))
+    _pass_on(rest[0], alone, (1,), (1, -1))
+    for layer, slope in zip(rest[1:], slopes, strict=True):
+        blend = smooth if layer in (head.conv_up1, head.conv_up2) else alone  # where pixels were doubled
+        back = 1 / (1 + slope)
+        _pass_on(layer, blend, (back, -back), (1,) if layer is head.final_convolution else (1, -1))
+
+
+def _pass_on(layer: nn.Conv2d, blend: Tensor, given: tuple[float, ...], passed: tuple[int, ...]) -> None:
+    """Colours that come in channels 0 to 2 (their negatives in 3 to 5) leave in the same, blended with their
+    neighbours; weights are `given` of what comes, signs `passed` of what leaves."""
+    layer.weight[: 3 * len(passed)] = 0
     for colour in range(3):
-        into.weight[colour, colour, 1, 1] = 1
-        before.weight[colour, colour, 1, 1], before.weight[colour + 3, colour, 1, 1] = 1, -1
-        four = slice(4 * colour, 4 * colour + 4)
-        head.upsample.convolution_0.weight[four, colour] = back * doubling
-        head.upsample.convolution_0.weight[four, colour + 3] = -back * doubling
-        head.upsample.convolution_1.weight[four, colour] = doubling
-        out.weight[colour, colour, 1, 1] = 1
-
-
-def _bilinear_doubling() -> Tensor:
-    """(4, 3, 3): how each of the four pixels that become of one is blended from its neighbours."""
-    blend = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])
-    return torch.einsum("yi,xj->yxij", blend, blend).reshape(4, 3, 3)
+        for row, sign in enumerate(passed):
+            for column, weight in enumerate(given):
+                kernel = sign * weight * torch.outer(blend, blend)
+                layer.weight[3 * row + colour, 3 * column + colour] = kernel
 
 
 class Upscaler:
@@ -174,12 +172,9 @@ def crop(large: np.ndarray, throw: random.Random) -> tuple[np.ndarray, np.ndarra
     return np.rint(faulty(reduced(piece, SCALE), throw)), piece
 
 
-@torch.inference_mode()
 def enlarged(model: Swin2SRForImageSuperResolution, small: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8, sides multiples of the model's window, as (4 H, 4 W, 3) uint8."""
-    pixels = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
-    made = model(pixel_values=pixels).reconstruction[0].clamp(0, 1).permute(1, 2, 0)
-    return (made * 255).round().byte().numpy()
+    """(H, W, 3) uint8 as (4 H, 4 W, 3) uint8, as the family does it."""
+    return as_bytes(Swin2SR(model).enlarged(small[None])[0])
 
 
 def bicubic(small: np.ndarray, factor: int) -> np.ndarray:
