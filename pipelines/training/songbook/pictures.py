@@ -35,19 +35,19 @@ def picture(score: Score, samples: NDArray[np.float32], path: Path, title: str =
 
 
 def piano_roll(score: Score, panel: Any) -> None:
-    """Draw the notes of each part in a colour of its own, drums grey, over seconds into matplotlib's axes."""
-    for number, part in enumerate(score.parts):
-        bars = [
-            (score.seconds_at(note.start), score.seconds_at(note.length) if not part.drums else 0.04)
-            for note in part.notes
-        ]
-        for (begin, length), note in zip(bars, part.notes, strict=True):
-            colour = "0.6" if part.drums else f"C{number}"
-            panel.broken_barh([(begin, length)], (note.pitch - 0.4, 0.8), color=colour)
-        panel.plot([], [], color="0.6" if part.drums else f"C{number}", linewidth=4, label=part.name)
+    """Draw the notes into matplotlib's axes over seconds: a colour for each instrument, drums grey."""
+    names = list(dict.fromkeys(part.name for part in score.parts if not part.drums))
+    for part in score.parts:
+        colour = "0.6" if part.drums else f"C{names.index(part.name)}"
+        for note in part.notes:
+            length = 0.04 if part.drums else score.seconds_at(note.length)
+            panel.broken_barh([(score.seconds_at(note.start), length)], (note.pitch - 0.4, 0.8), color=colour)
+    for name in names:
+        panel.plot([], [], color=f"C{names.index(name)}", linewidth=4, label=name)
     for bar in range(score.bars + 1):
         panel.axvline(score.seconds_at(bar * score.bar), color="0.85", linewidth=0.6, zorder=0)
-    panel.legend(fontsize=8, loc="upper right", ncols=3)
+    panel.margins(y=0.2)
+    panel.legend(fontsize=8, loc="upper right", ncols=len(names) or 1)
     panel.set_ylabel("MIDI key")
 
 
