@@ -1,7 +1,7 @@
 """How each instrument sounds, in numbers. `tones` makes waves of them.
 
 The numbers come from what is known of the instruments (where strings are struck, how bars ring, which
-frequencies a body strengthens) and were then set by ear and by spectrogram.
+frequencies a body strengthens) and were then set by spectrograms and by measured loudness.
 """
 
 from dataclasses import dataclass, replace
