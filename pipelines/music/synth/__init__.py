@@ -1,4 +1,8 @@
-"""A synthesizer: a score in, stereo sound out. The same score is the same samples, bit for bit."""
+"""A synthesizer: a score in, stereo sound out.
+
+The same score is the same samples, bit for bit, on machines with equally many cores: products of matrices are
+rounded otherwise when more threads share them.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable
