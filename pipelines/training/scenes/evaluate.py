@@ -1,38 +1,51 @@
-"""How well a scenes pipeline obeys held-out prompts, as told by the judge, and a contact sheet for people.
+"""How well a scenes pipeline obeys held-out prompts, as told by the judge, and a sheet for people to look at.
 
-python -m pipelines.training.scenes.evaluate pipelines/house/scenes --sheet docs/scenes-contact-sheet.png
+python -m pipelines.training.scenes --evaluate pipelines/house/scenes
+python -m pipelines.training.scenes.evaluate pipelines/house/scenes docs/models/scenes-contact-sheet.png
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
+from pipelines.training.figures import share
+from pipelines.training.pictures import sheet
 from pipelines.training.scenes.captions import Wording, caption
 from pipelines.training.scenes.exam import examine
-from pipelines.training.scenes.judge import look, matches, obeys
+from pipelines.training.scenes.judge import Sight, look, matches, obeys
 from pipelines.training.scenes.sampling import random_scene
+from pipelines.training.scenes.vocabulary import STYLES, THINGS
 
 STEPS, GUIDANCE = 20, 4.0  # what the model card recommends
 BATCH = 50  # pictures at a time
-SEED = 2_000_000  # of the first picture; training's noise has no seed in common with it
+PAINT_SEED = 2_000_000  # of the first picture; training's noise has no seed in common with it
+PROMPT_SEED = 101  # of the figure's prompts; guidance and steps were chosen on others
+FAULTS = ("style", "background", "number of things", "thing", "colour", "place or relation")
 
 
-def held_out_prompts(count: int, things: int, seed: int = 77) -> list[Wording]:
-    """Wordings of scenes whose every (thing, colour, place, background) training has never drawn."""
+def held_out_prompts(
+    count: int, things: int, seed: int = PROMPT_SEED, style: str | None = None
+) -> list[Wording]:
+    """Wordings of scenes whose every (thing, colour, place, background) training has never drawn. They say
+    everything: each colour, each place or the relation, the background and the style."""
     dice = random.Random(seed * 10 + things)
-    return [caption(random_scene(dice, things, held_out=True), dice, plain=True) for _ in range(count)]
+    scenes = [random_scene(dice, things, held_out=True, style=style) for _ in range(count)]
+    return [caption(scene, dice, plain=True, full=True) for scene in scenes]
 
 
 def paint(
-    pipeline, prompts: Sequence[Wording], steps: int = STEPS, guidance: float = GUIDANCE, seed: int = SEED
-):
+    pipeline: Any,
+    prompts: Sequence[Wording],
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+    seed: int = PAINT_SEED,
+) -> list[np.ndarray]:
     """One (SIDE, SIDE, 3) uint8 picture a prompt; picture i starts from the noise of seed + i."""
     import torch
 
@@ -47,95 +60,103 @@ def paint(
     return pictures
 
 
-def obedience(pipeline, prompts: Sequence[Wording], steps: int = STEPS, guidance: float = GUIDANCE) -> float:
-    """Share of the prompts obeyed in full: each thing, its colour and place, and the background."""
+def obedience(
+    pipeline: Any, prompts: Sequence[Wording], steps: int = STEPS, guidance: float = GUIDANCE
+) -> float:
+    """Share of the prompts obeyed in full: style, background, and each thing, its colour and its place."""
     if not prompts:
         raise ValueError("Obedience needs at least one prompt.")
     pictures = paint(pipeline, prompts, steps, guidance)
     return sum(obeys(*pair) for pair in zip(pictures, prompts, strict=True)) / len(prompts)
 
 
-def faults(pictures: Sequence[np.ndarray], prompts: Sequence[Wording]) -> dict[str, float]:
+def faults(sights: Sequence[Sight], prompts: Sequence[Wording]) -> dict[str, float]:
     """Share of pictures with each kind of fault; a picture may have several."""
-    counts = dict.fromkeys(("background", "number of things", "thing", "colour", "place or relation"), 0)
-    for picture, wording in zip(pictures, prompts, strict=True):
-        sight = look(picture)
-        counts["background"] += wording.background not in (None, sight.background)
-        if len(sight.things) != len(wording.things):
-            counts["number of things"] += 1
-            continue
-        names, said = sorted(str(t.name) for t in sight.things), sorted(t.name for t in wording.things)
-        colours = [thing.colour for thing in sight.things]
-        wrong_colour = any(t.colour and t.colour not in colours for t in wording.things)
-        counts["thing"] += names != said
-        counts["colour"] += wrong_colour
-        placed = matches(sight, wording) or wording.background not in (None, sight.background)
-        counts["place or relation"] += names == said and not wrong_colour and not placed
+    counts = dict.fromkeys(FAULTS, 0)
+    for sight, wording in zip(sights, prompts, strict=True):
+        for fault in _faults(sight, wording):
+            counts[fault] += 1
     return {name: round(count / len(prompts), 4) for name, count in counts.items()}
 
 
-def contact_sheet(
-    pictures: Sequence[np.ndarray], prompts: Sequence[Wording], columns: int = 6, zoom: int = 3
-):
-    """The pictures enlarged, each over its prompt and the judge's verdict."""
-    side, foot = pictures[0].shape[0] * zoom, 44
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * (side + 8), rows * (side + foot)), "white")
-    pen = ImageDraw.Draw(sheet)
-    for i, (picture, wording) in enumerate(zip(pictures, prompts, strict=True)):
-        x, y = i % columns * (side + 8) + 4, i // columns * (side + foot) + 4
-        sheet.paste(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST), (x, y))
-        pen.multiline_text((x, y + side + 1), _wrapped(wording.text, obeys(picture, wording)), fill="black")
-    return sheet
+def _faults(sight: Sight, wording: Wording) -> list[str]:
+    found = []
+    if wording.style not in (None, sight.style):
+        found.append("style")
+    if wording.background not in (None, sight.background):
+        found.append("background")
+    if len(sight.things) != len(wording.things):
+        return [*found, "number of things"]
+    if sorted(str(thing.name) for thing in sight.things) != sorted(said.name for said in wording.things):
+        found.append("thing")
+    colours = [thing.colour for thing in sight.things]
+    if any(said.colour and said.colour not in colours for said in wording.things):
+        found.append("colour")
+    if not found and not matches(sight, wording):
+        found.append("place or relation")
+    return found
 
 
-def _wrapped(text: str, obeyed: bool, width: int = 34) -> str:
-    lines = [""]
-    for word in f"{'yes' if obeyed else 'NO'}: {text}".split():
-        lines = (
-            [*lines, word]
-            if len(lines[-1]) + len(word) > width
-            else [*lines[:-1], f"{lines[-1]} {word}".strip()]
-        )
-    return "\n".join(lines[:3])
+def measured(pipeline: Any, count: int, things: int, seed: int = PROMPT_SEED) -> dict[str, Any]:
+    """Obedience over `count` held-out prompts, whole and by style, by thing, and what goes wrong."""
+    prompts = held_out_prompts(count, things, seed)
+    sights = [look(picture) for picture in paint(pipeline, prompts)]
+    obeyed = [matches(sight, wording) for sight, wording in zip(sights, prompts, strict=True)]
+
+    def shares(names: Sequence[str], has: Callable[[Wording, str], bool]) -> dict[str, Any]:
+        passed = {
+            name: [ok for ok, wording in zip(obeyed, prompts, strict=True) if has(wording, name)]
+            for name in names
+        }
+        return {name: share(sum(oks), len(oks)) for name, oks in passed.items() if oks}
+
+    return {
+        "obeyed": share(sum(obeyed), count),
+        "by style": shares(STYLES, lambda wording, style: wording.style == style),
+        "by thing": shares(THINGS, lambda wording, name: name in [said.name for said in wording.things]),
+        "faults": faults(sights, prompts),
+    }
 
 
-def report(pipeline, count: int, steps: int, guidance: float) -> dict:
-    """The judge's own figures, and obedience over `count` held-out prompts of one and of two things."""
-    true, swapped = examine(count, seed=3_000_000)
-    figures = {"judge": {"true renders passed": true, "swapped renders passed": swapped}, "prompts": count}
-    figures |= {"steps": steps, "guidance": guidance}
-    for things, name in ((1, "one thing"), (2, "two things")):
-        prompts = held_out_prompts(count, things)
-        pictures = paint(pipeline, prompts, steps, guidance)
-        share = sum(obeys(*pair) for pair in zip(pictures, prompts, strict=True)) / count
-        figures[name] = {"obedience": round(share, 4), "faults": faults(pictures, prompts)}
-    return figures
+def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
+    """The judge's own figures, and obedience over `count` held-out prompts of one and of two things. Any
+    seed but 0 gives other prompts than the card's."""
+    pipeline = load(folder)
+    true, swapped = examine(count, seed=3_000_000 + seed)
+    return {
+        "judge": {
+            "true drawings passed": share(round(true * count), count),
+            "drawings with one attribute swapped passed": share(round(swapped * count), count),
+        },
+        "one thing": measured(pipeline, count, 1, PROMPT_SEED + seed),
+        "two things": measured(pipeline, count, 2, PROMPT_SEED + seed),
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+    }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--guidance", type=float, default=GUIDANCE)
-    parser.add_argument("--sheet", type=Path)
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+def contact_sheet(pipeline: Any, path: Path, seed: int = 5) -> None:
+    """For each style four prompts of one thing and two of two, with the judge's verdict."""
+    prompts = [
+        wording
+        for style in STYLES
+        for things, count in ((1, 4), (2, 2))
+        for wording in held_out_prompts(count, things, seed, style)
+    ]
+    pictures = paint(pipeline, prompts)
+    verdicts = ["yes" if obeys(*pair) else "NO" for pair in zip(pictures, prompts, strict=True)]
+    captions = [f"{verdict}: {wording.text}" for verdict, wording in zip(verdicts, prompts, strict=True)]
+    sheet(pictures, captions, path)
+
+
+def load(folder: Path) -> Any:
+    """The pipeline of an exported folder, without its progress bars."""
     from diffusers import StableDiffusionPipeline
 
-    pipeline = StableDiffusionPipeline.from_pretrained(chosen.model)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)
-    figures = report(pipeline, chosen.count, chosen.steps, chosen.guidance)
-    print(json.dumps(figures, indent=1))
-    if chosen.json:
-        chosen.json.write_text(json.dumps(figures, indent=1) + "\n")
-    if chosen.sheet:
-        prompts = held_out_prompts(12, 1, seed=5) + held_out_prompts(12, 2, seed=5)
-        contact_sheet(paint(pipeline, prompts, chosen.steps, chosen.guidance), prompts).save(
-            chosen.sheet, optimize=True
-        )
+    return pipeline
 
 
 if __name__ == "__main__":
-    main()
+    contact_sheet(load(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +12,21 @@ from pipelines.training.scenes.captions import RELATION_WORDS, Wording, caption
 from pipelines.training.scenes.draw import draw
 from pipelines.training.scenes.judge import look, matches
 from pipelines.training.scenes.sampling import random_scene
-from pipelines.training.scenes.vocabulary import BACKGROUNDS, COLOURS, PLACES, THINGS
+from pipelines.training.scenes.vocabulary import BACKGROUNDS, COLOURS, PLACES, STYLES, THINGS
 
 
-def examine(count: int, seed: int, alter=lambda picture: picture) -> tuple[float, float]:
+def examine(
+    count: int,
+    seed: int,
+    alter: Callable[[np.ndarray], np.ndarray] = lambda picture: picture,
+    style: str | None = None,
+) -> tuple[float, float]:
     """Shares of true renders and of swapped ones that pass. `alter` may degrade the pictures."""
     dice = random.Random(seed)
     right = wrong = 0
     for i in range(count):
-        scene = random_scene(dice)
-        wording, sight = caption(scene, dice), look(alter(draw(scene, seed + i)))
+        scene = random_scene(dice, style=style)
+        wording, sight = caption(scene, dice, full=dice.random() < 0.5), look(alter(draw(scene, seed + i)))
         right += matches(sight, wording)
         wrong += matches(sight, swapped(wording, dice))
     return right / count, wrong / count
@@ -35,6 +41,8 @@ def swapped(wording: Wording, dice: random.Random) -> Wording:
         swaps.append(lambda: _other_thing(wording, dice, "place", tuple(PLACES)))
     if wording.background:
         swaps.append(lambda: replace(wording, background=_other(dice, BACKGROUNDS, wording.background)))
+    if wording.style:
+        swaps.append(lambda: replace(wording, style=_other(dice, STYLES, wording.style)))
     if wording.relation:
         sides = tuple(first for first, _ in RELATION_WORDS)
         swaps.append(lambda: replace(wording, relation=_other(dice, sides, wording.relation)))

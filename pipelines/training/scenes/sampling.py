@@ -10,7 +10,9 @@ from pipelines.training.scenes.vocabulary import (
     CROWDED_SIZES,
     OPPOSITE,
     PLACES,
+    SHARED_SIZES,
     SIZES,
+    STYLES,
     THINGS,
     USUAL_COLOURS,
     Scene,
@@ -26,27 +28,38 @@ OPPOSITE_SHARE = (
     0.7  # of scenes with two things: side by side or one over the other, so a relation can be said
 )
 NATURAL_SHARE = 0.45  # of the other scenes: day, night, sunset or sea rather than a plain colour
-CURRICULUM = (0.6, 0.3, 0.1)  # share of scenes with one, two, three things
+CURRICULUM = (0.5, 0.4, 0.1)  # share of scenes with one, two, three things, in training
+HARD_THINGS = {"sun": 3, "star": 2, "house": 2}  # how often training draws them, against once for the others
+STYLE_CURRICULUM = (0.28, 0.18, 0.18, 0.18, 0.18)  # share of each of STYLES, in training
 
 
-def random_scene(dice: random.Random, things: int | None = None, held_out: bool = False) -> Scene:
-    """A scene for training (no thing of it held out), or for the evaluation (every thing of it held out)."""
+def random_scene(
+    dice: random.Random, things: int | None = None, held_out: bool = False, style: str | None = None
+) -> Scene:
+    """A scene for training (no thing of it held out), or for the evaluation (every thing of it held out).
+
+    Training meets oftener what is harder; the evaluation draws names and styles evenly.
+    """
     count = things or dice.choices((1, 2, 3), CURRICULUM)[0]
+    chosen = style or dice.choices(STYLES, None if held_out else STYLE_CURRICULUM)[0]
+    weights = None if held_out else [HARD_THINGS.get(name, 1) for name in THINGS]
     while True:
-        scene = _any_scene(dice, count)
+        names = dice.choices(THINGS, weights, k=count)
+        scene = _any_scene(dice, names, chosen)
         if scene and all(is_held_out(thing, scene.background) == held_out for thing in scene.things):
             return scene
 
 
-def _any_scene(dice: random.Random, count: int) -> Scene | None:
+def _any_scene(dice: random.Random, names: list[str], style: str) -> Scene | None:
     """A scene that can be told from its pixels, or None when the dice made one that cannot."""
+    count = len(names)
     places = _places(dice, count)
-    names = [dice.choice(THINGS) for _ in range(count)]
     colours = [_colour(dice, name) for name in names]
     background = _background(dice, tuple(colours))
-    sizes = [_size(dice, count) for _ in range(count)]
+    sizes = [_size(dice, places) for _ in range(count)]
     things = tuple(Thing(*each) for each in zip(names, colours, places, sizes, strict=True))
-    return Scene(things, background) if _is_tellable(things, background) else None
+    scene = Scene(things, background, style)
+    return scene if _is_tellable(scene) else None
 
 
 def _places(dice: random.Random, count: int) -> list[str]:
@@ -71,16 +84,17 @@ def _background(dice: random.Random, colours: tuple[str, ...]) -> str:
     return dice.choice(natural if dice.random() < NATURAL_SHARE else plain)
 
 
-def _size(dice: random.Random, count: int) -> int:
-    low, high = dice.choice(tuple(SIZES.values())) if count == 1 else CROWDED_SIZES
-    return dice.randint(low, high)
+def _size(dice: random.Random, places: list[str]) -> int:
+    if len(places) == 1:
+        return dice.randint(*dice.choice(tuple(SIZES.values())))
+    return dice.randint(*(CROWDED_SIZES if "middle" in places else SHARED_SIZES))
 
 
-def _is_tellable(things: tuple[Thing, ...], background: str) -> bool:
+def _is_tellable(scene: Scene) -> bool:
     """Colours stand out from the background, and things that may touch do not share one."""
-    if not all(is_clear(thing.colour, background) for thing in things):
+    if not all(is_clear(thing.colour, scene.background, scene.style) for thing in scene.things):
         return False
-    pairs = [(a, b) for i, a in enumerate(things) for b in things[i + 1 :]]
+    pairs = [(a, b) for i, a in enumerate(scene.things) for b in scene.things[i + 1 :]]
     if any((a.name, a.colour) == (b.name, b.colour) for a, b in pairs):
         return False
     return all(a.colour != b.colour or OPPOSITE.get(a.place) == b.place for a, b in pairs)

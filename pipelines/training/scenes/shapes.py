@@ -14,10 +14,12 @@ OVERSAMPLE = 8  # masks are drawn this many times larger, then averaged down
 
 
 @cache
-def mask(thing: str, size: int) -> np.ndarray:
-    """Coverage of `thing` in a box of (size, size) pixels, float32 in 0 to 1, trimmed to what it covers."""
+def mask(thing: str, size: int, scale: int = 1) -> np.ndarray:
+    """Coverage of `thing` in a box of (size, size) units of `scale` pixels, float32 in 0 to 1, trimmed to
+    what it covers. The cached array must not be written to."""
     if thing not in THINGS:
         raise ValueError(f"No thing is called {thing!r}; there are {', '.join(THINGS)}.")
+    size *= scale
     side = size * OVERSAMPLE
     canvas = Image.new("L", (side, side), 0)
     _PAINTERS[thing](_Pen(canvas))
@@ -82,12 +84,12 @@ def _tree(pen: _Pen) -> None:
 
 
 def _sun(pen: _Pen) -> None:
-    """A disc with eight blunt rays."""
+    """A disc with six thick rays: rays and the gaps between them are about as wide as a latent."""
     pen.ellipse(0.2, 0.2, 0.8, 0.8)
-    for i in range(8):
-        angle = i * pi / 4
+    for i in range(6):
+        angle = (i + 0.5) * pi / 3
         along, across = (cos(angle), sin(angle)), (-sin(angle), cos(angle))
-        tip, root = ((0.51, -0.07), (0.51, 0.07)), ((0.22, 0.11), (0.22, -0.11))
+        tip, root = ((0.54, -0.09), (0.54, 0.09)), ((0.2, 0.1), (0.2, -0.1))
         corners = [(r * along[0] + w * across[0], r * along[1] + w * across[1]) for r, w in (*tip, *root)]
         pen.polygon(*[(0.5 + x, 0.5 + y) for x, y in corners])
 

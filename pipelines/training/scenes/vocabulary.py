@@ -49,8 +49,9 @@ PLACES = {  # centre of the thing, (x, y) in pixels, y downwards
 PLACE_JITTER = 1  # pixels, each way
 OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 
-SIZES = {"small": (18, 19), "medium": (22, 24), "big": (27, 29)}  # longer side in pixels, from and to
-CROWDED_SIZES = (17, 18)  # pixels, when a scene holds more than one thing
+SIZES = {"small": (20, 21), "medium": (23, 25), "big": (28, 30)}  # longer side in pixels, from and to
+SHARED_SIZES = (20, 21)  # pixels, when a scene holds two things that stand apart
+CROWDED_SIZES = (17, 18)  # pixels, when one of several things stands in the middle
 
 PLAIN = ("grey", *COLOURS)
 BACKGROUNDS = ("day", "night", "sunset", "sea", *PLAIN)
@@ -61,6 +62,15 @@ CLEAR_DISTANCE = (
     80.0  # Euclidean RGB: a thing's colour is at least this far from every pixel of its background
 )
 HELD_OUT_ONE_IN = 10
+
+STYLES = ("flat", "pencil", "watercolour", "pixel art", "neon")
+DEFAULT_STYLE = "flat"  # when the words say none
+NEON_GROUND, NEON_FIELD = (
+    0.36,
+    0.7,
+)  # share of their light that neon leaves to backgrounds, and inside its tubes
+NEON_GRID = 30.0  # how much lighter the lines of its grid are
+NEON_CLEAR_DISTANCE = 45.0  # as CLEAR_DISTANCE, after neon has darkened both
 
 
 @dataclass(frozen=True)
@@ -75,27 +85,29 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """One to three things before a background."""
+    """One to three things before a background, in a style."""
 
     things: tuple[Thing, ...]
     background: str
+    style: str = DEFAULT_STYLE
 
 
 @cache
-def background_pixels(name: str) -> np.ndarray:
-    """The empty background, (SIDE, SIDE, 3) float32 in 0 to 255. The cached array must not be written to."""
+def background_pixels(name: str, scale: int = 1) -> np.ndarray:
+    """The plain background, (SIDE * scale, SIDE * scale, 3) float32 in 0 to 255. The cached array must not be
+    written to."""
     if name == "day":
-        picture = _bands((150, 208, 250), (196, 230, 252), (150, 205, 92), horizon=46)
+        picture = _bands((150, 208, 250), (196, 230, 252), (150, 205, 92), horizon=46, scale=scale)
     elif name == "sea":
-        picture = _bands((206, 232, 240), (226, 240, 240), (24, 120, 160), horizon=40)
+        picture = _bands((206, 232, 240), (226, 240, 240), (24, 120, 160), horizon=40, scale=scale)
     elif name == "night":
-        picture = _gradient((8, 10, 44), (34, 42, 104))
+        picture = _gradient((8, 10, 44), (34, 42, 104), scale=scale)
     elif name == "sunset":
-        picture = _gradient((92, 60, 140), (236, 120, 100), (255, 196, 110))
+        picture = _gradient((92, 60, 140), (236, 120, 100), (255, 196, 110), scale=scale)
     elif name == "grey":
-        picture = _gradient((128, 128, 128), (128, 128, 128))
+        picture = _gradient((128, 128, 128), (128, 128, 128), scale=scale)
     elif name in COLOURS:
-        picture = _gradient(COLOURS[name], COLOURS[name])
+        picture = _gradient(COLOURS[name], COLOURS[name], scale=scale)
     else:
         raise ValueError(f"No background is called {name!r}; there are {', '.join(BACKGROUNDS)}.")
     picture.setflags(write=False)
@@ -103,10 +115,26 @@ def background_pixels(name: str) -> np.ndarray:
 
 
 @cache
-def is_clear(colour: str, background: str) -> bool:
+def is_clear(colour: str, background: str, style: str = DEFAULT_STYLE) -> bool:
     """Whether a thing of this colour stands out from every part of this background."""
-    distance = np.linalg.norm(background_pixels(background) - np.array(COLOURS[colour], np.float32), axis=-1)
-    return float(distance.min()) >= CLEAR_DISTANCE
+    ink, ground = np.array(COLOURS[colour], np.float32), background_pixels(background)
+    if _distance(ink, ground) < CLEAR_DISTANCE:
+        return False
+    if style != "neon":
+        return True
+    dark = NEON_GROUND * ground
+    field, grid = _distance(NEON_FIELD * ink, dark), _distance(tube(ink), dark + NEON_GRID)
+    return min(field, grid) >= NEON_CLEAR_DISTANCE
+
+
+def tube(ink: np.ndarray) -> np.ndarray:
+    """The light of a neon tube of this colour: half way to white."""
+    return ink + 0.5 * (255 - ink)
+
+
+def _distance(colour: np.ndarray, picture: np.ndarray) -> float:
+    """From the colour to the pixel that is nearest to it."""
+    return float(np.linalg.norm(picture - colour, axis=-1).min())
 
 
 def is_held_out(thing: Thing, background: str) -> bool:
@@ -121,17 +149,17 @@ def default_background(colours: tuple[str, ...]) -> str:
     return DEFAULT_BACKGROUND_FOR_WHITE if "white" in colours else DEFAULT_BACKGROUND
 
 
-def _gradient(*stops: tuple[int, int, int]) -> np.ndarray:
+def _gradient(*stops: tuple[int, int, int], scale: int) -> np.ndarray:
     """Rows blended through the colour stops from top to bottom."""
-    at = np.linspace(0, len(stops) - 1, SIDE)
+    at = np.linspace(0, len(stops) - 1, SIDE * scale)
     rows = np.stack(
         [np.interp(at, range(len(stops)), [stop[i] for stop in stops]) for i in range(3)], axis=-1
     )
-    return np.repeat(rows[:, None, :], SIDE, axis=1).astype(np.float32)
+    return np.repeat(rows[:, None, :], SIDE * scale, axis=1).astype(np.float32)
 
 
-def _bands(top: tuple, low: tuple, ground: tuple, horizon: int) -> np.ndarray:
+def _bands(top: tuple, low: tuple, ground: tuple, horizon: int, scale: int) -> np.ndarray:
     """A sky that pales towards `horizon` (a row), and flat ground or water below it."""
-    picture = _gradient(top, low)
-    picture[horizon:] = np.array(ground, np.float32)
+    picture = _gradient(top, low, scale=scale)
+    picture[horizon * scale :] = np.array(ground, np.float32)
     return picture
