@@ -4,4 +4,10 @@ from pipelines.training.course import main
 from pipelines.training.tales.evaluate import evaluate
 from pipelines.training.tales.learner import Tales, export
 
-main(lambda chosen: Tales(chosen.seed), name="tales", export=export, evaluate=evaluate, count=300)
+main(
+    lambda chosen: Tales(chosen.seed, begin_with=chosen.begin_with),
+    name="tales",
+    export=export,
+    evaluate=evaluate,
+    count=300,
+)

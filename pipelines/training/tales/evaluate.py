@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import time
@@ -16,7 +17,7 @@ from pipelines.training import course
 from pipelines.training.figures import share
 from pipelines.training.tales import exam, exercises
 from pipelines.training.tales.exercises import Exercise, draw
-from pipelines.training.tales.learner import EXERCISES, STEPS
+from pipelines.training.tales.learner import EXERCISES
 from pipelines.training.tales.telling import Teller
 
 TEMPERATURE = 0.7
@@ -63,7 +64,8 @@ def evaluate(folder: Path, count: int = 300, seed: int = 0) -> dict[str, Any]:
         passed, _, _ = judged(teller, some, seed)
         figures[some[0].task] = share(passed, len(some))
     figures["judges"] = judges(count, seed)
-    figures["8-grams copied"] = copying(made, [one.answer for one in asked])
+    steps = json.loads((folder / "recipe.json").read_text())["steps"]
+    figures["8-grams copied"] = copying(made, [one.answer for one in asked], steps)
     figures["seconds for 100 words"] = round(_seconds(teller), 2)
     return figures
 
@@ -77,12 +79,12 @@ def judges(count: int, seed: int) -> dict[str, Any]:
     return {"right answers passed": share(right, asked), "swapped answers passed": share(wrong, tried)}
 
 
-def copying(made: Sequence[str], fresh: Sequence[str]) -> dict[str, float]:
+def copying(made: Sequence[str], fresh: Sequence[str], steps: int) -> dict[str, float]:
     """Shares of 8-grams that stand in the training text too: of what was made, and of fresh samples of the
     grammar for the same requests."""
     wanted, new = ngrams(made), ngrams(fresh)
     among = set(wanted) | set(new)
-    known = {gram for gram in ngrams(training_texts()) if gram in among}
+    known = {gram for gram in ngrams(training_texts(steps)) if gram in among}
     shares = [sum(gram in known for gram in grams) / len(grams) for grams in (wanted, new)]
     return {
         "made": round(shares[0], 4),
@@ -91,8 +93,8 @@ def copying(made: Sequence[str], fresh: Sequence[str]) -> dict[str, float]:
     }
 
 
-def training_texts(seed: int = 0, steps: int = STEPS) -> Iterable[str]:
-    """Every text that the training showed, drawn again from its seed."""
+def training_texts(steps: int, seed: int = 0) -> Iterable[str]:
+    """Every text that so many steps of training showed, drawn again from its seed."""
     for number in range(steps):
         dice = course.dice(seed, number)
         for _ in range(EXERCISES):

@@ -174,10 +174,12 @@ def test_tokens_become_a_text_with_its_spaces_and_capitals():
 
 
 def test_copied_runs_of_words_are_counted(monkeypatch):
-    monkeypatch.setattr(evaluate, "training_texts", lambda: ["One two three four five six seven eight nine."])
+    monkeypatch.setattr(
+        evaluate, "training_texts", lambda steps: ["One two three four five six seven eight nine."]
+    )
 
     shares = evaluate.copying(
-        ["one two, three four five six seven eight"], ["two three four five six seven eight nine ten"]
+        ["one two, three four five six seven eight"], ["two three four five six seven eight nine ten"], 1
     )
 
     assert shares == {"made": 1.0, "fresh": 0.5, "more": 0.5}
