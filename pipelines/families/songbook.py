@@ -14,7 +14,7 @@ from pipelines.base import Capabilities, Output, Progress, Request
 from pipelines.errors import InvalidInputs, Problem
 from pipelines.families import _music
 from pipelines.families import _torch as torch_support
-from pipelines.music.choosing import whole_wish
+from pipelines.music.choosing import likely_mood, whole_wish
 from pipelines.music.continuing import joined, key_heard, readable
 from pipelines.music.instruments import BY_PROGRAM, DRUMS, NAMES
 from pipelines.music.mastering import master
@@ -98,13 +98,14 @@ class Asked:
         drums = (DRUMS,) if any(part.drums for part in begin.parts) else ()
         names = tuple(part.name for part in begin.parts if not part.drums)[:MOST_PITCHED]
         key = key_heard(self.begin)
-        tempo = (begin.tempo, begin.tempo)
+        mode = key.split()[1]
         known = replace(
             self.heard,
             key=key,
-            mode=key.split()[1],
-            tempo=tempo,
+            mode=mode,
+            tempo=(begin.tempo, begin.tempo),
             metre=begin.metre,
+            mood=self.heard.mood or likely_mood(mode, begin.tempo),
             instruments=names + drums,
         )
         return whole_wish(known, seconds, seed)

@@ -93,6 +93,17 @@ def fitted(tempos: Range, metre: str, seconds: float, dice: random.Random) -> tu
     return round(bars * one, 3), bars
 
 
+def likely_mood(mode: str, tempo: float) -> str:
+    """The mood that a piece in this mode and tempo most likely has."""
+
+    def off(mood: str) -> float:
+        minor, (slowest, fastest) = SUITS[mood]
+        beyond = max(math.log(slowest / tempo), math.log(tempo / fastest), 0.0)
+        return 5 * beyond + (1 - minor if mode == "minor" else minor)
+
+    return min(SUITS, key=off)
+
+
 def _mood(mode: str | None, dice: random.Random) -> str:
     """Any mood; where a mode is said, one that is often in it."""
     moods = [mood for mood in MOODS if mode is None or (SUITS[mood][0] > 0.3) == (mode == "minor")]

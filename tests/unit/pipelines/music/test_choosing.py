@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.music.choosing import BANDS, SUITS, whole_wish
+from pipelines.music.choosing import BANDS, SUITS, likely_mood, whole_wish
 from pipelines.music.instruments import DRUMS, NAMES
 from pipelines.music.prompts import hear
 from pipelines.music.score import Score
@@ -83,3 +83,10 @@ def test_drums_alone_get_a_band_and_who_is_not_wanted_does_not_play() -> None:
         assert DRUMS in whole_wish(hear("drums"), 9, seed).instruments
         assert len(whole_wish(hear("drums"), 9, seed).instruments) > 1
         assert DRUMS not in whole_wish(hear("an energetic tune without drums"), 9, seed).instruments
+
+
+def test_a_piece_without_a_word_has_the_mood_of_its_mode_and_tempo() -> None:
+    assert likely_mood("minor", 60) == "sad"
+    assert likely_mood("minor", 100) == "mysterious"
+    assert likely_mood("major", 130) == "happy"
+    assert likely_mood("major", 180) == "energetic"
