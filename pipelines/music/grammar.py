@@ -1,15 +1,19 @@
 """Which words may come next in a piece that is being written.
 
 Whatever is chosen among them, the piece is whole in the end: every bar is full, there are exactly as many as
-were wished for, and nobody plays but the instruments of the wish, each within its range.
+were wished for, nobody plays but the instruments of the wish, each within its range, and (where `harmony` is
+asked for) strokes keep the rules of `pipelines.music.counterpoint` wherever one can.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.music.counterpoint import TONIC, leads_on
 from pipelines.music.instruments import DRUMS, INSTRUMENTS, NAMES
-from pipelines.music.sheet import LOUDNESS, ROLES
-from pipelines.music.theory import CHORDS, MODES, key_parts
+from pipelines.music.sheet import LOUDNESS, ROLES, chord_at
+from pipelines.music.theory import CHORDS, MODES, Chord, chord, key_parts
 from pipelines.music.wish import METRES, MOODS, MOST_PITCHED, Wish
 from pipelines.music.words import (
     FAR,
@@ -129,11 +133,11 @@ def _room(role: str) -> int:
 
 def _in_bar(writing: Writing, bar: Draft, kind: str) -> list[str]:
     if kind == "bar":
-        return [f"chord {each}" for each in CHORDS[writing.said["mode"]]]
+        return [f"chord {each}" for each in _chords(writing)]
     if kind == "role":
         return _strokes(writing, bar)
     options = []
-    if kind == "chord" and len(bar.chords) == 1:
+    if kind == "chord" and len(bar.chords) == 1 and not writing.last_bar:
         options += [f"chord {each}" for each in CHORDS[writing.said["mode"]] if str(each) != bar.chords[0]]
     if bar.open:
         options += _together(writing, bar)
@@ -142,6 +146,16 @@ def _in_bar(writing: Writing, bar: Draft, kind: str) -> list[str]:
     order = list(writing.arrangement)
     later = order[order.index(bar.role) + 1 :] if bar.role else order
     return options + [f"role {role}" for role in later] + (_after(writing) if bar.lines else [])
+
+
+def _chords(writing: Writing) -> Sequence[Chord]:
+    """The chords that a bar may begin with: those to which suspended and passing notes can go on, at the end
+    of the piece the tonic."""
+    mode = writing.said["mode"]
+    if not writing.harmony:
+        return CHORDS[mode]
+    leading = [each for each in CHORDS[mode] if leads_on(each, writing.voices)] or CHORDS[mode]
+    return [TONIC[mode]] if writing.last_bar else leading
 
 
 def _after(writing: Writing) -> list[str]:
@@ -153,16 +167,32 @@ def _after(writing: Writing) -> list[str]:
 
 
 def _strokes(writing: Writing, bar: Draft) -> list[str]:
+    """What a role may do next. Where no stroke keeps the rules of harmony, one that breaks them may come."""
     room, player = writing.ticks - bar.filled, writing.player(bar.role)
-    options = []
+    lengths = []
     if not bar.lengthened:
-        options += [f"length {ticks}" for ticks in LENGTHS if ticks <= room and ticks != player.length]
-    if 0 < player.length <= room:
-        options.append("rest")
-        options += ["again"] if player.pitches else []
-        options += ["hold"] if player.sounding else []
-        options += _notes(writing, bar.role, player)
-    return options
+        lengths = [f"length {ticks}" for ticks in LENGTHS if ticks <= room and ticks != player.length]
+    if not 0 < player.length <= room:
+        return lengths
+    if writing.harmony and bar.role != DRUMS:
+        kept = _kept(writing, bar, player)
+        if kept or lengths:
+            return lengths + kept
+    options = ["rest", *(["again"] if player.pitches else []), *(["hold"] if player.sounding else [])]
+    return lengths + options + _notes(writing, bar.role, player)
+
+
+def _kept(writing: Writing, bar: Draft, player: Player) -> list[str]:
+    """The strokes of this length that keep the rules of harmony."""
+    moment = writing.moment(bar)
+    options = ["rest"] if moment.may_rest() else []
+    if player.pitches and all(map(moment.may_play, player.pitches)):
+        options.append("again")
+    if player.sounding and moment.may_hold(player.pitches):
+        options.append("hold")
+    return options + [
+        word for word in _notes(writing, bar.role, player) if moment.may_play(int(word.removeprefix("note ")))
+    ]
 
 
 def _notes(writing: Writing, role: str, player: Player) -> list[str]:
@@ -176,10 +206,15 @@ def _notes(writing: Writing, role: str, player: Player) -> list[str]:
 
 def _together(writing: Writing, bar: Draft) -> list[str]:
     """Higher notes that may be struck together with the last one."""
-    pitches = bar.lines[bar.role][-1].pitches
-    if len(pitches) >= MOST_NOTES:
+    stroke = bar.lines[bar.role][-1]
+    if len(stroke.pitches) >= MOST_NOTES:
         return []
-    return [f"and {pitch}" for pitch in range(pitches[-1] + 1, _range(writing, bar.role)[1] + 1)]
+    pitches = range(stroke.pitches[-1] + 1, _range(writing, bar.role)[1] + 1)
+    if writing.harmony:
+        start = chord_at(tuple(map(chord, bar.chords)), writing.said["metre"], bar.filled - stroke.length)
+        end = chord_at(tuple(map(chord, bar.chords)), writing.said["metre"], bar.filled - 1)
+        return [f"and {each}" for each in pitches if each % 12 in start.tones and each % 12 in end.tones]
+    return [f"and {pitch}" for pitch in pitches]
 
 
 def _range(writing: Writing, role: str) -> tuple[int, int]:

@@ -54,11 +54,33 @@ class Transformer:
 
     def read(self, words: Tensor, memory: Any) -> tuple[Tensor, Any]:
         words = words.to(self.model.device)
+        memory = memory or _memory(self.model.config.num_hidden_layers)
         out = self.model(input_ids=words, past_key_values=memory, use_cache=True, logits_to_keep=1)
         return out.logits[:, -1], out.past_key_values
 
 
-class Recurrent(nn.Module):
+def _memory(layers: int) -> Any:
+    """A cache whose keys and values fill one piece of memory, which is not copied with each new word."""
+    from transformers.cache_utils import Cache, DynamicLayer
+
+    class Layer(DynamicLayer):  # type: ignore[misc]  # transformers has no types here
+        def update(self, keys: Tensor, values: Tensor, *args: Any, **more: Any) -> tuple[Tensor, Tensor]:
+            if not self.is_initialized:
+                self.lazy_initialization(keys, values)
+                shape = (*keys.shape[:2], CONTEXT, keys.shape[3])
+                self.room = (keys.new_empty(shape), values.new_empty(shape))
+                self.filled = 0
+            end = self.filled + keys.shape[2]
+            for room, new in zip(self.room, (keys, values), strict=True):
+                room[:, :, self.filled : end] = new
+            self.keys, self.values = (room[:, :, :end] for room in self.room)
+            self.filled = end
+            return self.keys, self.values
+
+    return Cache(layers=[Layer() for _ in range(layers)])
+
+
+class Recurrent(nn.Module):  # type: ignore[misc]  # torch has no types here
     """An LSTM of two layers; its memory is their states. Words go in and come out by the same table."""
 
     layers, width, inner = 2, 192, 344
@@ -86,6 +108,7 @@ class Recurrent(nn.Module):
         """float16 safetensors and a config that says what it is."""
         weights = {name: value.half().contiguous() for name, value in self.state_dict().items()}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "model.safetensors").chmod(0o644)  # safetensors lets only the owner read
         config = {"model_type": "songbook_lstm", "words": len(WORDS), "layers": self.layers}
         config |= {"width": self.width, "inner": self.inner}
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
@@ -99,7 +122,8 @@ def load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) 
     if config["model_type"] == "songbook_lstm":
         network = Recurrent()
         network.load_state_dict(load_file(folder / "model.safetensors"))
-        return network.to(device, dtype).eval()
+        network.to(device, dtype).eval()
+        return network
     from transformers import LlamaForCausalLM
 
     return Transformer(LlamaForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval())

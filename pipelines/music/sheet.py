@@ -128,6 +128,16 @@ def spans(chords: tuple[Chord, ...], metre: str) -> Iterator[tuple[int, int, Cho
     yield first, second, chords[1]
 
 
+def chord_at(chords: tuple[Chord, ...], metre: str, tick: int) -> Chord:
+    """The chord of a bar at a tick of it."""
+    return chords[1] if len(chords) > 1 and tick >= halves(metre)[0] else chords[0]
+
+
+def strong_ticks(metre: str) -> tuple[int, ...]:
+    """Where strong beats of a bar begin."""
+    return {"4/4": (0, 24), "6/8": (0, 18)}.get(metre, (0,))
+
+
 @dataclass(frozen=True)
 class _Place:
     """A bar of a score."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from pipelines.music.counterpoint import Moment, Voice, follow, moves
 from pipelines.music.instruments import NAMES
 from pipelines.music.score import bar_ticks, bars_for
 from pipelines.music.sheet import KIT, Bar, Phrase, Sheet, Stroke
@@ -43,13 +44,17 @@ class Draft:
     """Whether the last word was a length."""
     open: bool = False
     """Whether another note may be struck together with the last one."""
+    before: dict[str, Voice] = field(default_factory=dict)
+    """Where each line stood when the bar began."""
 
 
 class Writing:
     """A piece as far as it is written. `add` takes any next word that `grammar.choices` allows."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, *, harmony: bool = True) -> None:
         self.wish = wish
+        self.harmony = harmony
+        """Whether only what keeps the rules of harmony may be added, wherever there is such a choice."""
         self.words: list[str] = ["begin"]
         self.said: dict[str, str] = {}
         """What the head says of mood, metre, mode and tempo."""
@@ -64,6 +69,8 @@ class Writing:
         """Bars of that phrase, the one that is written included."""
         self.bar: Draft | None = None
         self.players: dict[str, Player] = {}
+        self.voices: dict[str, Voice] = {}
+        """The last note of each line, unless a rest came after it."""
         self._letter, self._loud = "", 0
 
     @classmethod
@@ -113,6 +120,27 @@ class Writing:
         """What a role has played in this phrase so far."""
         return self.players.setdefault(role, Player())
 
+    def moment(self, bar: Draft) -> Moment:
+        """The place of the next stroke of the line that is written."""
+        role, end = bar.role, bar.filled + self.player(bar.role).length
+        before = bar.before.get("melody")
+        tune = bar.lines.get("melody", []) if role != "melody" else []
+        return Moment(
+            role=role,
+            metre=self.said["metre"],
+            chords=tuple(map(chord, bar.chords)),
+            start=bar.filled,
+            end=end,
+            voice=self.voices.get(role),
+            melody=moves(tune, before, bar.filled),
+            closes=end == self.ticks and self.last_bar,
+        )
+
+    @property
+    def last_bar(self) -> bool:
+        """Whether the bar that is written is the piece's last."""
+        return self.phrase_left == 1 and self.left == len(self.bars) + 1
+
     # -- taking words --
 
     def add(self, word: str) -> None:
@@ -146,7 +174,7 @@ class Writing:
             self._loud = int(value)
         elif kind == "bar":
             self._end_bar()
-            self.phrase_left, self.bar = int(value), Draft()
+            self.phrase_left, self.bar = int(value), Draft(before=dict(self.voices))
 
     def _in_bar(self, bar: Draft, kind: str, value: str) -> None:
         if kind == "chord":
@@ -171,8 +199,13 @@ class Writing:
             pitches = (int(value),)
         elif kind == "hit":
             pitches = tuple(sorted(KIT[letter] for letter in value))
-        bar.lines[bar.role].append(Stroke(player.length, pitches, held=kind == "hold"))
+        moment = self.moment(bar)
+        stroke = Stroke(player.length, pitches, held=kind == "hold")
+        bar.lines[bar.role].append(stroke)
         bar.filled += player.length
+        self.voices.pop(bar.role, None)
+        if voice := follow(stroke, moment):
+            self.voices[bar.role] = voice
         bar.lengthened, bar.open = False, kind == "note" and bar.role == "chords"
         player.pitches, player.sounding = pitches or player.pitches, bool(pitches)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.music.instruments import DRUMS, INSTRUMENTS
 from pipelines.music.score import bar_ticks
-from pipelines.music.sheet import Bar, Line, Phrase, Sheet, Stroke, spans
+from pipelines.music.sheet import Bar, Line, Phrase, Sheet, Stroke, chord_at, spans, strong_ticks
 from pipelines.music.theory import Chord, key_parts
 from pipelines.music.wish import Wish
 from pipelines.music.words import LENGTHS
@@ -21,7 +21,7 @@ from pipelines.training.songbook.accompany import BASSES, CHORDS, SINGLE, SUSTAI
 from pipelines.training.songbook.lines import Manner, Slot, draw
 from pipelines.training.songbook.plan import CHARACTERS, arrange, form
 from pipelines.training.songbook.rhythm import slow
-from pipelines.training.songbook.tune import Frame, Theme, chord_at, chords_of, pinned, strong_ticks, tune_of
+from pipelines.training.songbook.tune import Frame, Theme, chords_of, pinned, tune_of
 
 Timed = list[tuple[int, int, int]]
 """A line of single notes: start, end, pitch."""

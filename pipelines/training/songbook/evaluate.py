@@ -10,8 +10,13 @@ from pipelines.music.score import Score
 from pipelines.music.wish import Wish
 from pipelines.music.writer import TEMPERATURE, Writer
 from pipelines.training.figures import share
+from pipelines.training.songbook.exam import exam
 from pipelines.training.songbook.plan import draw_wish
 
+TOGETHER = 32
+"""Pieces that are written side by side."""
+JUDGED = 200
+"""Pieces of the judge's exam."""
 ASKED = ("key", "tempo", "instruments", "length", "metre")
 
 
@@ -22,10 +27,20 @@ def held_out_wishes(count: int, seed: int) -> list[Wish]:
 
 
 def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """The figures of the card: wishes kept, each thing wished for by itself, and bars that keep the rules."""
-    wishes = held_out_wishes(count, seed + 1000)
-    scores = Writer.load(folder).write(wishes, range(count))
-    return figures(wishes, scores) | {"temperature": TEMPERATURE}
+    """The figures of the card: wishes kept, each thing wished for by itself, bars that keep the rules; the
+    same of a third of the wishes without the rules of harmony in the grammar; and the judge's own exam.
+    """
+    writer = Writer.load(folder)
+    wishes = sorted(held_out_wishes(count, seed + 1000), key=lambda wish: wish.bars)
+    free = wishes[::3]
+    return {
+        "temperature": TEMPERATURE,
+        **figures(wishes, writer.write(wishes, range(count), together=TOGETHER)),
+        "without rules in the grammar": figures(
+            free, writer.write(free, range(len(free)), together=TOGETHER, harmony=False)
+        ),
+        "judge": exam(JUDGED, seed),
+    }
 
 
 def figures(wishes: list[Wish], scores: list[Score]) -> dict[str, Any]:

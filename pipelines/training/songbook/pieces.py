@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipelines.music.hearing import key_margin
 from pipelines.music.sheet import Sheet
+from pipelines.music.wish import Wish
 from pipelines.music.words import FAR, NUMBER, body, head
 from pipelines.training.songbook.compose import compose
 from pipelines.training.songbook.plan import draw_wish
@@ -26,9 +27,9 @@ CLEAR = 0.03
 TRIES = 4
 
 
-def clear_piece(dice: random.Random) -> Sheet:
-    """A composed piece of a combination that is not held out, whose key is heard."""
-    wish = draw_wish(dice)
+def clear_piece(dice: random.Random, wish: Wish | None = None) -> Sheet:
+    """A composed piece whose key is heard; of a combination that is not held out, where no wish is given."""
+    wish = wish or draw_wish(dice)
     for _ in range(TRIES):
         sheet = compose(wish, dice)
         if key_margin(sheet.to_score(wish.key), wish.key) > CLEAR:

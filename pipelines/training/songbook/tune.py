@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from pipelines.music.score import bar_ticks
-from pipelines.music.sheet import Stroke, spans
+from pipelines.music.sheet import Stroke, chord_at, strong_ticks
 from pipelines.music.theory import Chord
 from pipelines.training.songbook.harmony import progression
 from pipelines.training.songbook.lines import Manner, Slot, degree, draw
@@ -154,16 +154,6 @@ class _Phrase:
         if number in {first, len(chords) - 1} or chords[number - 1][-1] == chords[number][0]:
             return False
         return self.frame.dice.random() < 0.12 * self.frame.character.leaps
-
-
-def chord_at(chords: tuple[Chord, ...], metre: str, tick: int) -> Chord:
-    """The chord of a bar at a tick of it."""
-    return next(chord for start, _, chord in reversed(list(spans(chords, metre))) if start <= tick)
-
-
-def strong_ticks(metre: str) -> tuple[int, ...]:
-    """Where strong beats begin."""
-    return {"4/4": (0, 24), "6/8": (0, 18)}.get(metre, (0,))
 
 
 def _intervals(motif: list[list[Stroke]], number: int, row: list[int], mode: str) -> list[int | None]:
