@@ -97,9 +97,12 @@ def _faults(sight: Sight, wording: Wording) -> list[str]:
     return found
 
 
-def measured(pipeline: Any, count: int, things: int, seed: int = PROMPT_SEED) -> dict[str, Any]:
-    """Obedience over `count` held-out prompts, whole and by style, by thing, and what goes wrong."""
-    prompts = held_out_prompts(count, things, seed)
+def measured(
+    pipeline: Any, count: int, things: int, seed: int = PROMPT_SEED, style: str | None = None
+) -> dict[str, Any]:
+    """Obedience over `count` held-out prompts, of one style or of all; whole, by style, by thing, and what
+    goes wrong."""
+    prompts = held_out_prompts(count, things, seed, style)
     sights = [look(picture) for picture in paint(pipeline, prompts)]
     obeyed = [matches(sight, wording) for sight, wording in zip(sights, prompts, strict=True)]
 
@@ -119,17 +122,25 @@ def measured(pipeline: Any, count: int, things: int, seed: int = PROMPT_SEED) ->
 
 
 def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """The judge's own figures, and obedience over `count` held-out prompts of one and of two things. Any
-    seed but 0 gives other prompts than the card's."""
+    """The judge's own figures, and obedience over `count` held-out prompts of one thing, and half as many of
+    two, in the flat style and in all five. Any seed but 0 gives other prompts than the card's."""
     pipeline = load(folder)
     true, swapped = examine(count, seed=3_000_000 + seed)
+    asked = {
+        "one thing, flat": (count, 1, "flat"),
+        "one thing, all styles": (count, 1, None),
+        "two things, flat": (count // 2, 2, "flat"),
+        "two things, all styles": (count // 2, 2, None),
+    }
+    found = {
+        name: measured(pipeline, many, things, PROMPT_SEED + seed, style)
+        for name, (many, things, style) in asked.items()
+    }
     return {
-        "judge": {
-            "true drawings passed": share(round(true * count), count),
-            "drawings with one attribute swapped passed": share(round(swapped * count), count),
-        },
-        "one thing": measured(pipeline, count, 1, PROMPT_SEED + seed),
-        "two things": measured(pipeline, count, 2, PROMPT_SEED + seed),
+        **{name: figures.pop("obeyed") for name, figures in found.items()},
+        "true drawings passed by the judge": share(round(true * count), count),
+        "swapped drawings passed by the judge": share(round(swapped * count), count),
+        "more": found,
         "steps": STEPS,
         "guidance": GUIDANCE,
     }

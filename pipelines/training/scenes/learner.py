@@ -47,14 +47,14 @@ class Plan:
 
 FROM_NOTHING = Plan(autoencoder=8_000, text=3_000, denoiser=13_000)
 FROM_A_MODEL = Plan(
-    autoencoder=1_500, text=400, denoiser=2_200, autoencoder_rate=6e-4, text_rate=1e-3, denoiser_rate=5e-4
+    autoencoder=1_500, text=400, denoiser=2_700, autoencoder_rate=6e-4, text_rate=1e-3, denoiser_rate=5e-4
 )
 BATCH = 32  # pictures of the denoiser's step
 SILENT = 0.1  # share of captions left empty, for classifier-free guidance (Ho and Salimans 2022)
 POOL = 2_000  # scenes and their latents, each met with fresh words every time
 FRESH = 8  # scenes that each step puts in the place of the oldest of the pool
 DECODER_EVERY, DECODER_RATE = 2, 3e-4  # steps of the denoiser to one of the decoder
-AVERAGE = 0.999  # keeps about the last thousand steps
+AVERAGE = 0.998  # keeps about the last five hundred steps
 DECAY = 0.01  # of weights
 
 

@@ -33,7 +33,7 @@ DRAWING_PAPER = np.array((246, 243, 236), np.float32)
 RAG_PAPER = np.array((252, 240, 212), np.float32)  # the watercolour's
 PERIOD = 8  # units across or down from one stroke, dot or line to the next
 BLOCK = 2  # units: a pixel of pixel art
-DOT = 4  # units: the side of a dot of pixel art's backgrounds
+DOT, DOT_SHADE = 4, 0.62  # units: the side of a dot of pixel art's backgrounds; and how dark it is
 SOLID = 0.45  # of a block must be covered to be filled
 THING_PRESSED = 0.8  # share of ink between the strokes of a thing; the background has less
 MARGIN = 3.2  # units of paper around a wash
@@ -144,9 +144,8 @@ def _pixel_art(canvas: Canvas, layers: Sequence[Layer]) -> np.ndarray:
     """Blocks of two units: banded and dotted backgrounds, hard steps, a shadow below and to the right."""
     bands = background_pixels(canvas.background)[4::8].repeat(8 // BLOCK, 0)[:, ::BLOCK]
     row, column = np.indices(bands.shape[:2])
-    across, down = (column * BLOCK // DOT) % 2, (row * BLOCK // DOT) % 2
-    dots = (across + down == 0) | ((across + down == 2) & (row >= SIDE // BLOCK // 2))
-    picture = np.where(dots[..., None], shade(bands), bands)
+    dots = (row * BLOCK % PERIOD < DOT) & (column * BLOCK % PERIOD < DOT)
+    picture = np.where(dots[..., None], shade(bands, DOT_SHADE), bands)
     for coverage, colour in layers:
         solid = np.pad(_halved(coverage, BLOCK * canvas.scale) >= SOLID, ((0, 1), (0, 1)))
         edge = solid[:-1, :-1] & ~(solid[1:, :-1] & solid[:-1, 1:])
