@@ -13,7 +13,7 @@ from pipelines.families._code import whole_parses
 from pipelines.families.causal_lm import CausalLM
 from pipelines.training.figures import share
 from pipelines.training.snippets import hidden, texts
-from pipelines.training.snippets.tasks import LANGUAGES, PYTHON, camel
+from pipelines.training.snippets.tasks import LANGUAGES, PYTHON, camel, function
 from pipelines.training.snippets.writing import answers
 
 TRIES = 10
@@ -23,6 +23,7 @@ BESIDE = (texts.COMMENTED, texts.SIGNED, texts.INFILLED)
 SIDES = 5  # one in so many of the main figure's prompts is the number of each other form
 TOGETHER = 32  # outputs computed side by side
 RANDOM_NUMBERS = 1_000  # seeds begin here
+JUDGED = 300  # functions that the hidden tests are judged by
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def parsing(some: Sequence[Problem], tries: Sequence[str]) -> int:
 
 
 def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """The shares with their intervals: parsed and right at one try, right within ten; by language, form and sort."""
+    """Shares with their intervals: parsed, right at one try, right within ten; by language, form, sort."""
     family = CausalLM.load(folder, "cpu", "float32", lines=TOGETHER)
     some = problems(count, MAIN, seed)
     first = first_tries(family, some)
@@ -107,7 +108,29 @@ def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
         others = problems(count // SIDES, (form,), seed)
         ends = right(others, [[answer] for answer in first_tries(family, others)])
         figures["first try, by form"][form] = share(sum(one for (one,) in ends), len(others))
-    return {**figures, "temperatures": {"first try": COOL, f"{TRIES} tries": WARM}, "seed": seed}
+    return {
+        **figures,
+        "judge": judge_figures(JUDGED),
+        "temperatures": {"first try": COOL, f"{TRIES} tries": WARM},
+        "seed": seed,
+    }
+
+
+def judge_figures(count: int) -> dict[str, Any]:
+    """What the hidden tests let pass: true functions, and such with one piece changed for another."""
+    dice = random.Random("judge")
+    true, other = [], []
+    while len(other) < count:
+        task, language = texts.unseen(dice), dice.choice(LANGUAGES)
+        changed, cases = hidden.swapped(task, dice), hidden.cases(task, dice)
+        if cases and changed:
+            pair = (function(one, "f", language, dice) for one in (task, changed))
+            for found, code in zip((true, other), pair, strict=True):
+                found.append(hidden.Candidate(language, code, "f", cases))
+    return {
+        "true functions passed": share(sum(hidden.passed(true)), count),
+        "functions with a piece swapped passed": share(sum(hidden.passed(other)), count),
+    }
 
 
 def _sort(one: Problem) -> str:

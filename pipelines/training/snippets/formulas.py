@@ -1,5 +1,7 @@
 """Functions of one, two or three numbers: something done to each, an operation, something done to the result."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import random
@@ -114,32 +116,29 @@ class Formula:
 
     def phrase(self, dice: random.Random) -> str:
         if self.operation:
-            said = self._operated(dice)
+            said = self._operated(self.operation, dice)
         else:
-            said = self._changed(self.inner, self.arguments[0], dice)
+            said = self._changed(self.inner, self.arguments[0], dice) if self.inner else self.arguments[0]
         return self._changed(self.outer, said, dice) if self.outer else said
 
-    def _operated(self, dice: random.Random) -> str:
-        assert self.operation
+    def _operated(self, operation: Operation, dice: random.Random) -> str:
         names = self.arguments
         listed = f"{', '.join(names[:-1])} and {names[-1]}"
         if not self.inner:
             return (
-                dice.choice(self.operation.says).format(listed, *names[1:])
+                dice.choice(operation.says).format(listed, *names[1:])
                 if len(names) > 2
-                else self._pair(dice)
+                else self._pair(operation, dice)
             )
-        says = self.operation.says[0] if "{}" in self.operation.says[0] else self.operation.says[-1]
+        says = operation.says[0] if "{}" in operation.says[0] else operation.says[-1]
         return says.format(f"the {PLURALS[self.inner.name]} of {listed}")
 
-    def _pair(self, dice: random.Random) -> str:
-        assert self.operation
-        says, (one, two) = dice.choice(self.operation.says), self.arguments
+    def _pair(self, operation: Operation, dice: random.Random) -> str:
+        says, (one, two) = dice.choice(operation.says), self.arguments
         return says.format(one, two) if "{0}" in says else says.format(f"{one} and {two}")
 
     @staticmethod
-    def _changed(change: Change | None, what: str, dice: random.Random) -> str:
-        assert change
+    def _changed(change: Change, what: str, dice: random.Random) -> str:
         fitting = change.says if " " not in what else change.says[:1]
         return dice.choice(fitting).format(what)
 
@@ -153,7 +152,8 @@ class Formula:
             return (change.python if python else change.javascript).format(x=of)
 
         def safe(text: str) -> str:
-            return text if text.isidentifier() or (text.endswith(")") and text.split("(")[0].replace(".", "").isalpha()) else f"({text})"  # fmt: skip
+            is_call = text.endswith(")") and text.partition("(")[0].replace(".", "").isalpha()
+            return text if text.isidentifier() or is_call else f"({text})"
 
         terms = [code(self.inner, name) if self.inner else name for name in self.arguments]
         whole = terms[0]

@@ -1,6 +1,8 @@
 """Hidden tests: what a function gives for drawn arguments, found by running the true one; and whether code
 that was written gives the same. They look at what comes out and at nothing else."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import json

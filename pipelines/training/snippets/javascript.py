@@ -20,9 +20,9 @@ def body(task: Listed, dice: random.Random) -> list[str]:
         return writer.loop()
     if name in ("average", "spread"):
         return writer.of_a_list()
-    if not task.arrangement and name in ("", "sum", "count") and (task.map or task.filters):
-        if dice.random() < LOOPS:
-            return writer.loop()
+    may_loop = not task.arrangement and name in ("", "sum", "count") and (task.map or task.filters)
+    if may_loop and dice.random() < LOOPS:
+        return writer.loop()
     return [f"return {writer.expression()};"]
 
 

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from pipelines.training.course import dice
 from pipelines.training.export import finish, save_half
-from pipelines.training.snippets import batches
 from pipelines.training.muon import Muon
-from pipelines.training.snippets.tokens import CONTEXT, VOCABULARY, Encoder, build_tokenizer
+from pipelines.training.snippets import batches
+from pipelines.training.snippets.tokens import CONTEXT, VOCABULARY, Encoder, build_tokenizer, wrapped
 from pipelines.training.store import Store
 
 NAME = "snippets"
-STEPS = 1700
+STEPS = 3750
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,12 @@ class Phase:
 
 
 PHASES = (Phase(267, 16, 0.0), Phase(STEPS, 8, 0.3))
-"""Smaller steps, and reading aloud what is asked, came when copying names from requests was slow to be learned."""
+"""Smaller steps, and saying what is asked, came when copying names out of requests was slow to be learned."""
 RATE = 4e-3  # of the matrices; of the embeddings a half
-WARM_UP, FALLS_FROM = 40, 0.65  # steps; share of all steps after which the rate falls to nothing in a line
+WARM_UP = 40  # steps
+FALLS_FROM = 0.6  # share of a cycle's steps after which the rate falls to nothing in a line
+CYCLES = ((1750, 1.0), (STEPS, 0.7))  # until which step, and how high the rate rises
+SHAPE = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6}
 LARGEST = 8_000_000  # bytes the exported folder may take
 
 
@@ -44,10 +48,7 @@ def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=192,
-            intermediate_size=512,
-            num_hidden_layers=4,
-            num_attention_heads=6,
+            **SHAPE,
             max_position_embeddings=CONTEXT,
             tie_word_embeddings=True,
             bos_token_id=tokenizer.bos_token_id,
@@ -79,8 +80,13 @@ class SnippetsLearner:
 
     def rate(self, number: int) -> float:
         """The share of the full rate at this step."""
-        left = (self.steps - number) / (self.steps * (1 - FALLS_FROM))
-        return min(1.0, (number + 1) / WARM_UP, max(0.01, left))
+        begin = 0
+        for end, peak in CYCLES:
+            if number < end:
+                left = (end - number) / ((end - begin) * (1 - FALLS_FROM))
+                return peak * min(1.0, (number - begin + 1) / WARM_UP, max(0.01, left))
+            begin = end
+        return 0.0
 
     def step(self, number: int) -> dict[str, float]:
         self.model.train()
@@ -113,9 +119,13 @@ class SnippetsLearner:
         return {
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "tokenizer": self.tokenizer.backend_tokenizer.to_str(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Its tokens too: a script that was changed meanwhile would learn others."""
+        self.tokenizer = wrapped(Tokenizer.from_str(state["tokenizer"]))
+        self.encoder = Encoder(self.tokenizer)
         self.model.load_state_dict(state["model"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
@@ -138,7 +148,8 @@ def export(learner: SnippetsLearner, store: Store, folder: Path) -> None:
         "tokens a row": batches.ROOM,
         "rate": RATE,
         "vocabulary": VOCABULARY,
-        "steps": STEPS,
+        "steps": rows[-1]["step"],
+        "cycles": CYCLES,
         "cpu_seconds": round(rows[-1]["cpu_seconds"]),
         "seed": learner.seed,
         "python": _python(),

@@ -1,4 +1,4 @@
-"""Short functions out of the standard library of the Python that runs here: its licence, the PSF's, allows it."""
+"""Short functions out of the standard library of the Python that runs here; its licence allows it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pathlib import Path
 
 LONGEST = 420  # characters
 SHORTEST = 60
-LEFT_OUT = {"test", "tests", "site-packages", "dist-packages", "idlelib", "lib2to3", "ensurepip", "turtledemo",
-            "config", "__pycache__", "pydoc_data", "encodings"}  # fmt: skip
+LEFT_OUT = {
+    "test", "tests", "site-packages", "dist-packages", "idlelib", "lib2to3", "ensurepip", "turtledemo",
+    "config", "__pycache__", "pydoc_data", "encodings",
+}  # fmt: skip
 
 
 @cache
@@ -23,11 +25,12 @@ def functions() -> tuple[tuple[str, str], ...]:
     found: dict[tuple[str, str], None] = {}
     for path in sorted(root.rglob("*.py")):
         if not LEFT_OUT & set(path.relative_to(root).parts) and "config-" not in str(path):
-            found |= dict.fromkeys(_in_file(path))
+            found |= dict.fromkeys(in_file(path))
     return tuple(found)
 
 
-def _in_file(path: Path) -> Iterator[tuple[str, str]]:
+def in_file(path: Path) -> Iterator[tuple[str, str]]:
+    """Those of one file."""
     try:
         source = path.read_text(encoding="utf-8")
         with warnings.catch_warnings(action="ignore"):

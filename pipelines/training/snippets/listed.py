@@ -90,8 +90,8 @@ class Listed:
 
     @property
     def key(self) -> str:
-        return " ".join([self.source.name, *sorted(one.name for one in self.filters),
-                         *(one.name if one else "-" for one in (self.map, self.arrangement, self.reduction))])  # fmt: skip
+        rest = (one.name if one else "-" for one in (self.map, self.arrangement, self.reduction))
+        return " ".join([self.source.name, *sorted(one.name for one in self.filters), *rest])
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -162,8 +162,8 @@ class Listed:
         asks = self.reduction is not None and self.reduction.name in ASKS
         kept = () if asks else self.filters
         before = [one.adjective for one in kept if one.adjective and dice.random() < 0.8]
-        after = [self._said(dice.choice(one.says), one, quote)[1] for one in kept if one.adjective not in before
-                 or not one.adjective]  # fmt: skip
+        later = [one for one in kept if one.adjective not in before or not one.adjective]
+        after = [self._said(dice.choice(one.says), one, quote)[1] for one in later]
         who = " ".join(["the", *before, noun, *([place] if place else [])])
         return f"{who} that {' and '.join(after)}" if after else who
 
@@ -229,7 +229,8 @@ def _composed(source: Source, dice: random.Random) -> Listed | None:
     return _with_constants(task, dice) if makes_sense(task) else None
 
 
-def makes_sense(task: Listed) -> bool:
+def makes_sense(task: Listed) -> bool:  # noqa: PLR0911 - a list of what does not
+    """Whether somebody might want such a function."""
     names = {one.name for one in task.parts}
     element, reduction = task.source.element, task.reduction.name if task.reduction else ""
     if (
@@ -250,7 +251,7 @@ def makes_sense(task: Listed) -> bool:
     if reduction == "count":
         return bool(task.arrangement or (task.filters and not task.map))
     if reduction == "tally":
-        return element == LETTER or element == WORD or bool(task.map)
+        return element in (LETTER, WORD) or bool(task.map)
     if element == LETTER and not task.reduction and not task.arrangement:
         return bool(task.filters or task.map)
     return True

@@ -4,6 +4,8 @@ Both languages mean the same for whatever `samples` gives; a test compares them.
 `{k}` for the constant or the argument that takes its place, `{ks}` for a letter in double quotes.
 """
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -21,6 +21,7 @@ PARTS = {  # what the argument is: how a page shows it, `{}` being the argument'
     "note": "<small>{}</small>",
 }
 FRAMES = ("main", "section", "article", "body")
+IN_FRAME = {"main": "in a main element", "body": "in a body element", "article": "in an article"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Page:
         a = "a " if dice.random() < 0.3 else "the "
         named = [a + one for one in self.arguments]
         parts = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
-        frame = f"in a {self.frame} element" if self.frame == "main" or self.frame == "body" else f"in {'an' if self.frame == 'article' else 'a'} {self.frame}"  # fmt: skip
+        frame = IN_FRAME.get(self.frame, f"in a {self.frame}")
         page = dice.choice(("the HTML of a page", "a small HTML page", "HTML", "a web page"))
         return f"{page} that shows {parts}" + (f" {frame}" if self.frame else "")
 

@@ -1,5 +1,7 @@
 """Arguments to try functions with: letters of ASCII, whole numbers, one space between words."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import random
@@ -13,7 +15,7 @@ WORDS = (
 )  # fmt: skip
 
 
-def draw(source: str, near: Sequence[Any], dice: random.Random) -> Any:
+def draw(source: str, near: Sequence[Any], dice: random.Random) -> Any:  # noqa: PLR0911 - one a source
     """An argument of that source. Of what is in `near`, the function's constants, some is in it or next to it."""
     match source:
         case "numbers":

@@ -1,4 +1,4 @@
-"""What every composed function offers, whatever it is composed of, and which combinations training never sees."""
+"""What every composed function offers, whatever it is made of, and which combinations training never sees."""
 
 from __future__ import annotations
 

@@ -28,10 +28,12 @@ INSTRUCTED, DOCUMENTED, COMMENTED, SIGNED, INFILLED = (
     "infilled",
 )
 FORMS = (INSTRUCTED, DOCUMENTED, COMMENTED, SIGNED, INFILLED)
-WEIGHTS = (30, 30, 8, 12, 20)  # how often each form is drawn
-LIBRARY = 0.07  # share of the examples that are of the standard library
-VAGUE = ("f", "solve", "compute", "process", "run", "answer", "transform", "calculate", "result", "task", "func",
-         "helper", "my_function", "do_it", "main", "go", "work_out", "get_result")  # fmt: skip
+WEIGHTS = (38, 33, 6, 9, 14)  # how often each form is drawn
+LIBRARY = 0.03  # share of the examples that are of the standard library
+VAGUE = (
+    "f", "solve", "compute", "process", "run", "answer", "transform", "calculate", "result", "task", "func",
+    "helper", "my_function", "do_it", "main", "go", "work_out", "get_result",
+)  # fmt: skip
 SHOWN = {PYTHON: "Python", JAVASCRIPT: "JavaScript"}
 OTHER_NAMES = {PYTHON: ("py", "python3", "Python"), JAVASCRIPT: ("js", "JavaScript")}
 
@@ -87,11 +89,20 @@ def ask(task: Task, dice: random.Random, form: str = "", language: str = "") -> 
     """A request for this function in words, with the code that answers it."""
     form = form or dice.choices(FORMS, weights=WEIGHTS)[0]
     language = language or dice.choice(LANGUAGES)
-    name = task.label if form == SIGNED or dice.random() < 0.65 else dice.choice(VAGUE)
+    name = task.label if form == SIGNED else _name(task, dice, whole=0.12 if form == INSTRUCTED else 0.6)
     if name in task.arguments:
         name = f"get_{name}"
     made = _Maker(task, language, name, dice)
     return Asked(task, language, form, name, getattr(made, form)())
+
+
+def _name(task: Task, dice: random.Random, whole: float) -> str:
+    """What a caller may call it: by all that it does, by two words of it, or by nothing of the sort."""
+    if dice.random() < whole:
+        return task.label
+    words = task.label.split("_")
+    short = "page" if words[0] == "page" else "_".join(dict.fromkeys((words[0], words[-1])))
+    return short if dice.random() < 0.6 else dice.choice(VAGUE)
 
 
 class _Maker:

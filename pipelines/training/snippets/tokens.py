@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from pipelines.families._prompts import Prompter
@@ -24,8 +25,6 @@ READ = 12_000  # examples that the vocabulary is learned from
 
 def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     """Learned from examples; every text is begun with START."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -42,6 +41,11 @@ def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     inner.post_processor = processors.TemplateProcessing(
         single=f"{START} $A", special_tokens=[(START, start)]
     )
+    return wrapped(inner)
+
+
+def wrapped(inner: Tokenizer) -> PreTrainedTokenizerFast:
+    """The tokenizer as transformers has it."""
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         bos_token=START,
@@ -64,7 +68,7 @@ def _read(seed: int) -> Iterator[str]:
 
 
 class Encoder:
-    """Examples as the family will lay out such requests: ids, and from which place on they are to be learned."""
+    """Examples as the family will lay out such requests: ids, and from which place on they are answers."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer, self.prompter = tokenizer, Prompter(tokenizer)
