@@ -150,8 +150,8 @@ class _Player(_Band):
     def _ending(self, held: int) -> Wave:
         """1 for as long as the key is down, then to silence."""
         going = np.ones(held + self.released, np.float32)
-        left = np.linspace(1, 0, self.released, endpoint=False, dtype=np.float32)
-        going[held:] = left**2 if self.voice.fade == HELD else left**3
+        ended = np.arange(self.released, dtype=np.float32) / self.released
+        going[held:] = (0.5 + 0.5 * np.cos(np.pi * ended)) ** (1 if self.voice.fade == HELD else 2)
         return going
 
 

@@ -97,8 +97,9 @@ class Tone:
             heard += swelling * self._noise(voice.breath, begin, self.samples)
         if voice.knock[0]:
             length = min(self.samples, self.rate // 8)
-            dying = 4 * voice.knock[0] * np.exp(-at[:length] / 0.018)
-            heard[:length] += dying * self._noise(voice.knock, begin, length)
+            since = at[:length]
+            struck = 4 * voice.knock[0] * (1 - np.exp(-since / 0.001)) * np.exp(-since / 0.018)
+            heard[:length] += struck * self._noise(voice.knock, begin, length)
         return heard
 
     def _noise(self, colour: tuple[float, float, float], begin: int, samples: int) -> Wave:
@@ -136,7 +137,7 @@ def course(voice: Voice, hertz: Numbers, at: Numbers) -> Numbers:
     """How the level of each partial goes with time, (points, partials)."""
     order = np.arange(len(hertz))
     since = at[:, None] / (voice.attack * (1 + voice.opening * order))
-    going: Numbers = 1 - np.exp(-3 * since) if voice.fade == HELD else np.minimum(1, since)
+    going: Numbers = (1 - np.exp(-4 * since)) ** 2 if voice.fade == HELD else np.minimum(1, since)
     if voice.fade != HELD:
         going = going * _fading(voice, hertz, order, at)
     if voice.tremolo:
