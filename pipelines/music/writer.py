@@ -105,12 +105,13 @@ class Writer:
 
 
 def window(writing: Writing) -> list[str]:
-    """What of a piece is read to go on with it: all, or the head and the last phrases."""
+    """What of a piece is read to go on with it: all, or the head and the last phrases; of a phrase that is
+    longer than KEPT words its end."""
     if len(writing.words) < CONTEXT - KEPT // 4:
         return writing.words
     starts = [number for number, word in enumerate(writing.words) if word.startswith("left ")]
-    late = [start for start in starts if len(writing.words) - start <= KEPT] or starts[-1:]
-    return [*head(writing.sheet), "before", *writing.words[late[0] :]][-CONTEXT + 1 :]
+    late = next((start for start in starts if len(writing.words) - start <= KEPT), starts[-1])
+    return [*head(writing.sheet), "before", *writing.words[late:][-KEPT:]]
 
 
 class _Row:

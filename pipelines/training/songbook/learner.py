@@ -99,7 +99,7 @@ class TransformerLearner(Songwriter):
 
 class LSTMLearner(Songwriter):
     name, command = "songbook-lstm", "songbook.lstm"
-    steps = 1300
+    steps = 1100
     peak = 4e-3
 
     def fresh(self) -> tuple[Any, nn.Module]:

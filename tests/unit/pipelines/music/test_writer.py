@@ -19,7 +19,7 @@ from pipelines.training.export import save_half
 from pipelines.training.songbook.compose import compose
 from pipelines.training.songbook.plan import draw_wish
 
-WISH = Wish("Ab major", 120, "3/4", "calm", ("violin", "harp"), 3)
+WISH = Wish("Ab major", 120, "3/4", "calm", ("violin", "cello"), 2)
 
 
 def fresh(kind):
@@ -52,14 +52,14 @@ def test_memory_gives_what_reading_all_at_once_gives(network):
 def test_a_piece_is_as_long_as_wished_and_repeats_by_its_seed(network):
     writer = Writer(network)
     one, two = writer.write([WISH, WISH], [5, 6])
-    assert one.bars == two.bars == 3
+    assert one.bars == two.bars == 2
     assert one != two
     assert writer.write([WISH], [5], temperature=0.9) == [one]
 
 
 def test_pieces_may_be_written_side_by_side(network):
-    wishes = [WISH, replace(WISH, bars=2, instruments=("flute",)), replace(WISH, bars=5)]
-    assert [score.bars for score in Writer(network).write(wishes, [1, 2, 3], together=3)] == [3, 2, 5]
+    wishes = [WISH, replace(WISH, bars=1, instruments=("flute",)), replace(WISH, bars=3)]
+    assert [score.bars for score in Writer(network).write(wishes, [1, 2, 3], together=3)] == [2, 1, 3]
 
 
 def test_at_temperature_nought_the_seed_changes_nothing(network):
@@ -75,10 +75,10 @@ def test_progress_is_told_to_the_end(network):
 
 
 def test_a_piece_longer_than_the_context_goes_on_from_its_last_phrases(monkeypatch, network):
-    monkeypatch.setattr("pipelines.music.writer.CONTEXT", 300)
-    monkeypatch.setattr("pipelines.music.writer.KEPT", 150)
-    one, two = Writer(network).write([replace(WISH, bars=9), replace(WISH, bars=12)], [1, 2], together=2)
-    assert (one.bars, two.bars) == (9, 12)
+    monkeypatch.setattr("pipelines.music.writer.CONTEXT", 160)
+    monkeypatch.setattr("pipelines.music.writer.KEPT", 80)
+    one, two = Writer(network).write([replace(WISH, bars=4), replace(WISH, bars=5)], [1, 2], together=2)
+    assert (one.bars, two.bars) == (4, 5)
 
 
 def test_the_window_of_a_long_piece_is_its_head_and_whole_phrases():
@@ -95,9 +95,9 @@ def test_the_window_of_a_long_piece_is_its_head_and_whole_phrases():
 @pytest.mark.parametrize("seed", range(2))
 def test_a_score_that_is_gone_on_from_stays_at_the_beginning(network, seed):
     _, begin = composed(seed)
-    [score] = Writer(network).write([Wish(bars=2)], [1], begin=begin)
+    [score] = Writer(network).write([Wish(bars=1)], [1], begin=begin)
     assert (score.bars, score.key, score.tempo, score.metre) == (
-        begin.bars + 2,
+        begin.bars + 1,
         begin.key,
         begin.tempo,
         begin.metre,
@@ -110,7 +110,7 @@ def test_a_score_that_is_gone_on_from_stays_at_the_beginning(network, seed):
     assert len(old & new) > 0.9 * len(old)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_composed_score_is_read_as_what_it_was(seed):
     wish, score = composed(seed)
     sheet = sheet_of(score, wish)
