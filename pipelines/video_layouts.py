@@ -9,12 +9,17 @@ Row = dict[str, Any]
 
 
 def animatediff(folder: Path) -> Row:
-    """As the pictures that it sets in motion, and as many as its layers for motion can count."""
+    """As the pictures that it sets in motion, and as many as its layers for motion can count. One whose frames
+    hear their own moment also begins with a picture."""
     unet, vae = _part(folder, "unet"), _part(folder, "vae")
-    scale = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
+    levels = vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4
+    scale = 2 ** (len(levels) - 1)
     side = int(unet.get("sample_size") or 64) * scale
-    most = int(unet.get("motion_max_seq_length") or 32)
-    return {
+    timed = (folder / "clock").is_dir()
+    counts = _part(folder, "motion_adapter") if timed else unet
+    most = int(counts.get("motion_max_seq_length") or 32)
+    kinds = {"kinds": ["text-to-video", "image-to-video", "video-to-video"]} if timed else {}
+    return kinds | {
         "defaults": {"width": side, "height": side, "frames": min(16, most), "fps": 8, "steps": 25},
         "limits": {"frames": {"max": most}},
     }

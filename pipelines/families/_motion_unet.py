@@ -2,10 +2,8 @@
 
 `UNetMotionModel` of diffusers drops two things that a UNet for pictures may have: times that scale and shift
 (`resnet_time_scale_shift`), and the words pooled into the time (`addition_embed_type="text"`). They are kept
-here. Where the UNet has `time_cond_proj_dim`, each frame is also told the words at its own moment: the state
-of their last token times each of the slowest cosines of the frame's place in the clip. So a text that means
-"from left to right" can move the thing frame by frame, and the layers for motion need only keep the frames
-alike.
+here. With a `Clock`, each frame hears the words at its own moment. So a text that means "from left to right"
+can move the thing frame by frame, and the layers for motion need only keep the frames alike.
 """
 
 from __future__ import annotations
@@ -17,7 +15,9 @@ from typing import Any
 
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.embeddings import TextTimeEmbedding
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.unets.unet_motion_model import UNetMotionOutput
 from torch import Tensor, nn
@@ -26,15 +26,40 @@ FRAMES = 16
 """Of a whole clip; the cosines of time are counted on it."""
 
 
+class Clock(ModelMixin, ConfigMixin):
+    """Turns the words' states into what they mean at each frame's moment: a small transformer over the words
+    and the slowest cosines of the frame's place in the clip says what to add to each."""
+
+    @register_to_config
+    def __init__(self, width: int = 128, waves: int = 8, heads: int = 4, depth: int = 2) -> None:
+        super().__init__()
+        self.moment = nn.Linear(waves, width)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.turn = nn.Linear(width, width)
+        nn.init.zeros_(self.turn.weight)
+        nn.init.zeros_(self.turn.bias)
+
+    def forward(self, words: Tensor, shown: Tensor) -> Tensor:
+        """(rows, tokens, width) at the frames (rows,)."""
+        moment = self.moment(cosines(shown, self.config.waves).to(words))
+        return words + self.turn(self.layers(words + moment[:, None]))
+
+
 class MotionUNet(UNetMotionModel):
+    clock: Clock | None
     given: Tensor | None = None
     """The first frame's latents (rows, channels, 1, height, width), where they are known; see `beginning`."""
     shown: Tensor | None = None
     """Which frames of a whole clip a sample holds, (frames,) or (rows, frames); None: the first."""
 
     @classmethod
-    def of(cls, pictures: UNet2DConditionModel, adapter: MotionAdapter) -> MotionUNet:
-        """Both in one, with their weights."""
+    def of(
+        cls, pictures: UNet2DConditionModel, adapter: MotionAdapter, clock: Clock | None = None
+    ) -> MotionUNet:
+        """All in one, with their weights."""
         model = cls.from_unet2d(pictures, adapter, load_weights=False)
         if pictures.config.resnet_time_scale_shift == "scale_shift":
             _scale_and_shift(model)
@@ -43,6 +68,7 @@ class MotionUNet(UNetMotionModel):
             heads = pictures.config.addition_embed_type_num_heads
             model.add_embedding = TextTimeEmbedding(pictures.config.cross_attention_dim, width, heads)
         model.load_state_dict({**pictures.state_dict(), **adapter.state_dict()})
+        model.clock = clock
         return model
 
     @contextmanager
@@ -74,11 +100,15 @@ class MotionUNet(UNetMotionModel):
             first = self.given.to(sample).repeat(rows // len(self.given), 1, 1, 1, 1)
             sample = torch.cat([first, sample[:, :, 1:]], 2)
             times = torch.cat([torch.zeros_like(times[:, :1]), times[:, 1:]], 1)
+        words = encoder_hidden_states
+        if self.clock is not None:
+            shown = torch.arange(frames, device=sample.device) if self.shown is None else self.shown
+            words = self.clock(words, shown.expand(rows, frames).flatten())
         with_words = {
-            "encoder_hidden_states": encoder_hidden_states,
+            "encoder_hidden_states": words,
             "cross_attention_kwargs": cross_attention_kwargs,
         }
-        told = {"temb": self._told(times, encoder_hidden_states), "num_frames": frames}
+        told = {"temb": self._told(times, words), "num_frames": frames}
         hidden = self.conv_in(sample.transpose(1, 2).flatten(0, 1))
         kept: tuple[Tensor, ...] = (hidden,)
         for block in self.down_blocks:
@@ -94,16 +124,11 @@ class MotionUNet(UNetMotionModel):
         return UNetMotionOutput(sample=made) if return_dict else (made,)
 
     def _told(self, times: Tensor, words: Tensor) -> Tensor:
-        """(rows x frames, width): the noise's time, the words, and the words at each frame's moment."""
-        clock = self.time_proj(times.flatten()).to(words.dtype)
-        timed = None
-        if self.config.time_cond_proj_dim:
-            count = self.config.time_cond_proj_dim // words.shape[-1]
-            shown = torch.arange(times.shape[1], device=times.device) if self.shown is None else self.shown
-            waves = cosines(shown.expand_as(times).flatten(), count).to(words)
-            timed = (waves[:, :, None] * words[:, -1, None, :]).flatten(1)
-        told = self.time_embedding(clock, timed)
-        return told + self.add_embedding(words) if hasattr(self, "add_embedding") else told
+        """(rows x frames, width): the noise's time and the words."""
+        told = self.time_embedding(self.time_proj(times.flatten()).to(words.dtype))
+        if hasattr(self, "add_embedding"):
+            told = told + self.add_embedding(words)
+        return told
 
 
 def cosines(shown: Tensor, count: int) -> Tensor:

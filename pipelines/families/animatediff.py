@@ -1,8 +1,8 @@
 """AnimateDiff: a Stable Diffusion 1.x and layers that set its pictures in motion.
 
 A folder holds both in one, as `AnimateDiffPipeline.save_pretrained` writes it, or each by itself
-(`UNet2DConditionModel` and `MotionAdapter`). The latter become a `MotionUNet`, which may also begin with a
-picture.
+(`UNet2DConditionModel` and `MotionAdapter`). The latter become a `MotionUNet`; with a `clock` beside them
+they may also begin with a picture.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from PIL import Image
 from pipelines.base import Capabilities
 from pipelines.errors import ModelUnavailable
 from pipelines.families._diffusers import NEEDS, DiffusersFamily
-from pipelines.families._motion_unet import MotionUNet
+from pipelines.families._motion_unet import Clock, MotionUNet
 from pipelines.families._videos import VideoFamily
 from pipelines.weights import read_json
 
@@ -99,10 +99,11 @@ class AnimateDiff(VideoFamily):
         how = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
         pictures = UNet2DConditionModel.from_pretrained(weights, subfolder="unet", **how)
         adapter = MotionAdapter.from_pretrained(weights, subfolder="motion_adapter", **how)
-        return {"unet": MotionUNet.of(pictures, adapter).eval(), "motion_adapter": None}
+        clock = Clock.from_pretrained(weights / "clock", **how) if (weights / "clock").is_dir() else None
+        return {"unet": MotionUNet.of(pictures, adapter, clock).eval(), "motion_adapter": None}
 
     def pipeline(self, kind: str) -> Any:
-        if kind == "image-to-video" and not isinstance(self.pipe.unet, MotionUNet):
+        if kind == "image-to-video" and getattr(self.pipe.unet, "clock", None) is None:
             raise ModelUnavailable("these weights were not trained to begin with a picture")
         return super().pipeline(kind)
 

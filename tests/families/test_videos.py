@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import MotionAdapter, UNet2DConditionModel
 from PIL import Image
 
 from pipelines import layouts
@@ -17,6 +18,7 @@ from pipelines.catalog import Catalog
 from pipelines.errors import InvalidInputs, ModelUnavailable
 from pipelines.families import _previews
 from pipelines.families._bucket import Bucket
+from pipelines.families._motion_unet import MotionUNet
 from pipelines.kinds import parse_inputs
 from tests.families import samples
 from tests.families.cases import Given
@@ -167,6 +169,7 @@ SIDES = {"width": {"multiple_of": 16}, "height": {"multiple_of": 16}}
         ("cogvideox", "text-to-video video-to-video", {**SIDES, "frames": {"multiple_of": 8, "plus": 1}}),
         ("svd", "image-to-video", SIDES),
         ("animatediff", "text-to-video video-to-video", {"frames": {"max": 16}}),
+        ("animatediff_timed", "text-to-video image-to-video video-to-video", {"frames": {"max": 16}}),
     ],
 )
 def test_a_folder_says_what_it_does(saved, *, name, kinds, limits):
@@ -198,6 +201,44 @@ def test_of_a_video_the_frames_that_the_model_can_make_are_taken(load, request_o
     }
 
     assert lengths == {5: 5, 8: 5, 12: 9, 40: 9}
+
+
+def test_a_clip_of_animatediff_begins_with_the_picture(load, request_of):
+    pipeline = load("animatediff_timed")
+    request = request_of("animatediff_timed", "image-to-video")
+
+    frames = run(pipeline, request).value.frames
+
+    with Image.open(request.files["image"]) as picture:
+        pixels = torch.from_numpy(np.asarray(picture, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+    vae = pipeline.pipe.vae
+    with torch.inference_mode():
+        passed = vae.decode(vae.encode(pixels).latents).sample[0].permute(1, 2, 0).numpy()
+    assert np.abs(np.clip(passed * 127.5 + 127.5, 0, 255) - frames[0]).max() <= 1
+    assert pipeline.pipe.unet.given is None, "it is left as it was"
+    plain = run(pipeline, request_of("animatediff_timed", "text-to-video")).value.frames
+    assert np.abs(plain[1:].astype(int) - frames[1:]).max() > 1, "the others have seen it"
+
+
+def test_animatediff_in_one_does_not_begin_with_a_picture(load, request_of):
+    with pytest.raises(ModelUnavailable, match="not trained to begin with a picture"):
+        run(load("animatediff"), request_of("animatediff_timed", "image-to-video"))
+
+
+def test_the_unet_of_clips_makes_the_pictures_of_its_parts(saved):
+    """Where nothing moves, each frame is what the UNet for pictures makes of it."""
+    folder = saved("animatediff_timed")
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    adapter = MotionAdapter.from_pretrained(folder, subfolder="motion_adapter")
+    with torch.inference_mode():
+        for name, weight in (*unet.named_parameters(), *adapter.named_parameters()):
+            if "proj_out" in name and "motion" in name:
+                weight.zero_()
+        noise, words = torch.randn(1, 4, 3, 16, 16), torch.randn(1, 7, unet.config.cross_attention_dim)
+        clip = MotionUNet.of(unet, adapter)(noise, 500, words.repeat(3, 1, 1)).sample
+        pictures = unet(noise[0].transpose(0, 1), 500, words.repeat(3, 1, 1)).sample
+
+    assert (clip[0].transpose(0, 1) - pictures).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["animatediff", "cogvideox", "wan"])

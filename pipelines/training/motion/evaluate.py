@@ -82,7 +82,7 @@ def report(folder: Path, count: int, seed: int) -> dict[str, Any]:
         },
         "text-to-video": obedience(clips, asked),
         "image-to-video": from_pictures(maker, max(10, int(count * PICTURES)), seed),
-        "coherence": coherence(clips, asked),
+        "warp error": coherence(clips, asked),
     }
 
 
@@ -122,9 +122,9 @@ def coherence(clips: Sequence[np.ndarray], asked: Sequence[tuple[Clip, Wording]]
     few = range(0, len(clips), max(1, len(clips) // 40))
     plain = frame_by_frame([asked[i][1].still for i in few], [FIRST_SEED + i for i in few], STEPS)
     return {
-        "warp error of the model": _mean([clips[i] for i in few]),
-        "warp error of drawn clips": _mean([draw(asked[i][0], path(asked[i][0])) for i in few]),
-        "warp error of the scenes model frame by frame": _mean(plain),
+        "the model": _mean([clips[i] for i in few]),
+        "drawn clips": _mean([draw(asked[i][0], path(asked[i][0])) for i in few]),
+        "the scenes model frame by frame": _mean(plain),
     }
 
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from pipelines.training import export as kit
+from pipelines.training.motion import foresight, lessons, text
 from pipelines.training.motion import learner as course
-from pipelines.training.motion import lessons, text
 from pipelines.training.motion.learner import Motion
-from pipelines.training.motion.parts import WAVES, apart
+from pipelines.training.motion.parts import apart
 from pipelines.training.store import Store
 
 LARGEST = 20_000_000  # bytes the folder may take
@@ -17,10 +17,11 @@ LARGEST = 20_000_000  # bytes the folder may take
 
 def export(trained: Motion, store: Store, folder: Path) -> None:
     """The averaged weights and all that goes with them, float16."""
-    unet, adapter = apart(trained.average.weights, trained.scenes)
+    unet, adapter, clock = apart(trained.average.weights, trained.scenes)
     parts = {"unet": unet, "motion_adapter": adapter, "vae": trained.vae, "text_encoder": trained.text}
     for name, part in parts.items():
         kit.save_half(part, folder / name)
+    kit.save_half(clock, folder / "clock")
     trained.tokenizer.save_pretrained(folder / "tokenizer")
     trained.schedule.save_pretrained(folder / "scheduler")
     index = {
@@ -57,7 +58,7 @@ def recipe(trained: Motion, store: Store) -> dict:
         "frames_of_a_clip": [list(each) for each in course.FEW],
         "rates": {"motion": course.RATE_NEW, "scenes": course.RATE_OLD},
         "average": course.AVERAGE,
-        "waves": WAVES,
+        "clock": {"steps": foresight.STEPS, "clips": foresight.CLIPS, "rate": foresight.RATE},
         "given_first_frames": lessons.GIVEN,
         "emphasis": lessons.EMPHASIS,
         "steps_done": rows[-1]["step"] if rows else 0,

@@ -15,17 +15,18 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from pipelines.training.course import dice, rate
 from pipelines.training.motion import text
+from pipelines.training.motion.foresight import Reading, foresee
 from pipelines.training.motion.lessons import lesson
-from pipelines.training.motion.parts import CLOCK, assembled, begun, showing
+from pipelines.training.motion.parts import assembled, begun, showing
 from pipelines.training.pictures import sheet
 from pipelines.training.scenes.denoiser import Average, random_times, scheduler
 from pipelines.training.store import Store
 
-STEPS = 1100
+STEPS = 760
 BATCH = 32  # frames
-FEW = ((0.52, 1), (0.7, 4), (1.0, 16))  # up to which share of the steps how many frames of a clip are seen
-RATE_NEW, RATE_OLD = 2e-3, 6e-4  # of the layers for motion and the clock; of the scenes model's own
-AVERAGE = 0.997
+FEW = ((0.27, 1), (0.8, 4), (1.0, 16))  # up to which share of the steps how many frames of a clip are seen
+RATE_NEW, RATE_OLD = 1e-3, 3e-4  # of the layers for motion; of the scenes model's own and the clock
+AVERAGE = 0.99
 WARM_UP = 20  # steps
 SCENES = Path("pipelines/house/scenes")
 SAMPLES = (
@@ -44,12 +45,25 @@ class Motion:
         self.model = begun(scenes)
         self.vae = AutoencoderTiny.from_pretrained(scenes, subfolder="vae").requires_grad_(False)
         self.schedule = scheduler()
-        self.text, self.tokenizer = read_words(store, scenes, seed)
-        new = [w for name, w in self.model.named_parameters() if "motion_modules" in name or name == CLOCK]
+        self.text, self.tokenizer = words_of(scenes)
+        if not (scenes / "clock").is_dir():
+            old = self.text, self.tokenizer
+            self.text, self.tokenizer = taught_words(store, *old, seed)
+            self.model.clock.load_state_dict(self.foreseen(store, old))
+        new = [w for name, w in self.model.named_parameters() if "motion_modules" in name]
         old = [w for name, w in self.model.named_parameters() if not any(w is each for each in new)]
         groups = [{"params": new, "peak": RATE_NEW}, {"params": old, "peak": RATE_OLD}]
         self.optimizer = torch.optim.AdamW(groups, lr=RATE_NEW, betas=(0.9, 0.99), weight_decay=0.01)
         self.average = Average(self.model, AVERAGE)
+
+    def foreseen(self, store: Store, old: Reading) -> dict[str, Tensor]:
+        """The clock's weights as `foresee` leaves them, kept in the store."""
+        kept = store.load("clock.pt")
+        if kept is None:
+            foresee(self.model.clock, old, (self.text, self.tokenizer), self.seed)
+            kept = {"clock": self.model.clock.state_dict()}
+            store.save("clock.pt", kept)
+        return kept["clock"]
 
     def step(self, number: int) -> dict[str, float]:
         for group in self.optimizer.param_groups:
@@ -109,7 +123,7 @@ class Motion:
     @torch.no_grad()
     def made(self, prompts, steps: int, guidance: float = GUIDANCE, seed: int = 1) -> np.ndarray:
         """(prompts, F, SIDE, SIDE, 3) uint8: what the averaged weights make now."""
-        model = begun(self.scenes)
+        model = begun(self.scenes).requires_grad_(False)
         model.load_state_dict(self.average.weights)
         pipe = assembled(model, self.vae, self.text, self.tokenizer, scheduler())
         noise = [torch.Generator().manual_seed(seed + i) for i in range(len(prompts))]
@@ -123,10 +137,14 @@ class Motion:
         return np.rint(np.clip(clips, 0, 1) * 255).astype(np.uint8)
 
 
-def read_words(store: Store, scenes: Path, seed: int) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    """The text encoder and its tokenizer, taught at the first call and kept in the store."""
-    tokenizer = CLIPTokenizer.from_pretrained(scenes, subfolder="tokenizer")
-    encoder = CLIPTextModel.from_pretrained(scenes, subfolder="text_encoder").requires_grad_(False)
+def words_of(folder: Path) -> Reading:
+    """The text encoder and the tokenizer that lie there."""
+    encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder")
+    return encoder.requires_grad_(False), CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer")
+
+
+def taught_words(store: Store, encoder: CLIPTextModel, tokenizer: CLIPTokenizer, seed: int) -> Reading:
+    """The scenes model's text encoder and its tokenizer, taught at the first call and kept in the store."""
     new = text.extended(tokenizer)
     kept = store.load("text.pt")
     if kept is None:

@@ -7,28 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel
 from diffusers.models.embeddings import SinusoidalPositionalEmbedding
 from torch import Tensor, nn
 
-from pipelines.families._motion_unet import MotionUNet
+from pipelines.families._motion_unet import Clock, MotionUNet
 from pipelines.training.motion.world import FRAMES
-
-WAVES = 8  # cosines of a frame's moment that the words are multiplied with
-CLOCK = "time_embedding.cond_proj.weight"  # what hears them
-
-
-def pictures(folder: Path) -> UNet2DConditionModel:
-    """The scenes model's denoiser, with ears for the moment of a frame that do not hear anything yet."""
-    known = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
-    if known.config.time_cond_proj_dim:
-        return known
-    width = WAVES * known.config.cross_attention_dim
-    made = UNet2DConditionModel.from_config({**known.config, "time_cond_proj_dim": width})
-    deaf = torch.zeros_like(made.state_dict()[CLOCK])
-    made.load_state_dict({**known.state_dict(), CLOCK: deaf})
-    return made
 
 
 def adapter(unet: UNet2DConditionModel) -> MotionAdapter:
@@ -50,10 +34,11 @@ def adapter(unet: UNet2DConditionModel) -> MotionAdapter:
 
 def begun(folder: Path) -> MotionUNet:
     """A denoiser of clips to train: from a scenes model, or from a motion model if the folder holds one."""
-    unet = pictures(folder)
-    if (folder / "motion_adapter").exists():
-        return MotionUNet.of(unet, MotionAdapter.from_pretrained(folder, subfolder="motion_adapter"))
-    return MotionUNet.of(unet, adapter(unet))
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    if (folder / "motion_adapter").is_dir():
+        moving = MotionAdapter.from_pretrained(folder, subfolder="motion_adapter")
+        return MotionUNet.of(unet, moving, Clock.from_pretrained(folder, subfolder="clock"))
+    return MotionUNet.of(unet, adapter(unet), Clock())
 
 
 @contextmanager
@@ -90,13 +75,18 @@ class Still(nn.Module):
         return hidden
 
 
-def apart(weights: Mapping[str, Tensor], folder: Path) -> tuple[UNet2DConditionModel, MotionAdapter]:
-    """Weights of a MotionUNet as the two models that are saved; `folder` as for `begun`."""
-    unet = pictures(folder)
-    moving = adapter(unet)
-    unet.load_state_dict({name: value for name, value in weights.items() if "motion_modules" not in name})
-    moving.load_state_dict({name: value for name, value in weights.items() if "motion_modules" in name})
-    return unet, moving
+def apart(weights: Mapping[str, Tensor], folder: Path) -> tuple[UNet2DConditionModel, MotionAdapter, Clock]:
+    """Weights of a MotionUNet as the models that are saved; `folder` as for `begun`."""
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    moving, clock = adapter(unet), Clock()
+    parts: dict[str, dict[str, Tensor]] = {"unet": {}, "motion": {}, "clock": {}}
+    for name, value in weights.items():
+        part = "clock" if name.startswith("clock.") else "motion" if "motion_modules" in name else "unet"
+        parts[part][name.removeprefix("clock.")] = value
+    unet.load_state_dict(parts["unet"])
+    moving.load_state_dict(parts["motion"])
+    clock.load_state_dict(parts["clock"])
+    return unet, moving, clock
 
 
 def assembled(unet: MotionUNet, vae, text_encoder, tokenizer, scheduler) -> AnimateDiffPipeline:

@@ -1,0 +1,87 @@
+"""house/motion: the figure of its card, on a few prompts, and what the family does with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.base import Request, load_pipeline
+from pipelines.catalog import Catalog
+from pipelines.training.motion.evaluate import Maker, coherence, from_pictures, held_out, obedience
+from tests.servers import missing
+
+MODEL = Catalog.load().get("house/motion")
+PROMPTS = 10  # of the quick test, one for each motion
+FIGURES = MODEL.weights / "evaluation.json"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def here():
+    if not MODEL.is_here():
+        missing("the weights of house/motion")
+
+
+@pytest.fixture(scope="module")
+def maker():
+    return Maker(MODEL.weights)
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return held_out(PROMPTS, seed=5)
+
+
+@pytest.fixture(scope="module")
+def clips(maker, asked):
+    return maker.clips([wording.text for _, wording in asked])
+
+
+def test_the_row_makes_a_clip_of_two_seconds():
+    resolved = Catalog.load().resolve(
+        "text-to-video", None, {"prompt": "a red circle rises, night", "seed": 1}
+    )
+
+    ((output,),) = load_pipeline(resolved.model, "cpu").run(
+        [Request("a", "text-to-video", resolved.inputs)], lambda step, total, previews=None: set()
+    )
+
+    assert resolved.model.name == MODEL.name
+    assert output.value.frames.shape == (16, 64, 64, 3)
+    assert output.value.fps == 8
+
+
+def test_clips_obey_words_that_training_never_had_together(clips, asked):
+    figures = obedience(clips, asked)
+    whole = json.loads(FIGURES.read_text())["text-to-video"]["obeyed"]["low"]
+
+    assert figures["obeyed"]["share"] >= whole - 0.25, figures["faults"]
+
+
+def test_frames_hang_together_better_than_pictures_made_one_by_one(clips, asked):
+    errors = coherence(clips[:3], asked[:3])
+
+    assert errors["the model"] < errors["the scenes model frame by frame"]
+
+
+def test_a_clip_begins_with_its_picture(maker):
+    figures = from_pictures(maker, 3, seed=5)
+
+    assert figures["first frame differs by (of 255)"] < 4
+
+
+def test_noise_makes_the_difference(maker, asked):
+    prompt = [asked[0][1].text]
+    one, same, other = (maker.clips(prompt, seed=seed)[0].astype(int) for seed in (1, 1, 2))
+
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_the_figure_of_the_card():
+    from pipelines.training.motion.evaluate import report
+
+    kept = json.loads(FIGURES.read_text())
+    again = report(MODEL.weights, kept["text-to-video"]["obeyed"]["of"], 0)
+
+    assert again["text-to-video"]["obeyed"]["passed"] == kept["text-to-video"]["obeyed"]["passed"]

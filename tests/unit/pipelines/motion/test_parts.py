@@ -1,0 +1,63 @@
+"""The motion model's parts: what is taken over from the scenes model stays as it was until it is trained."""
+
+import torch
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from pipelines.families._motion_unet import cosines
+from pipelines.training.motion import text
+from pipelines.training.motion.learner import SCENES
+from pipelines.training.motion.parts import apart, begun, showing
+
+
+def test_new_words_are_tokens_and_old_ones_keep_their_numbers():
+    old = CLIPTokenizer.from_pretrained(SCENES, subfolder="tokenizer")
+    new = text.extended(old)
+
+    assert new("a red circle on the left").input_ids == old("a red circle on the left").input_ids
+    assert len(new.tokenize("moving upwards, blinking, in watercolour")) == 6
+    vocabulary = new.get_vocab()
+    assert all(vocabulary[token] == number for token, number in old.get_vocab().items())
+
+
+def test_a_grown_encoder_reads_old_words_as_before():
+    old = CLIPTokenizer.from_pretrained(SCENES, subfolder="tokenizer")
+    encoder = CLIPTextModel.from_pretrained(SCENES, subfolder="text_encoder")
+    new = text.extended(old)
+    grown = text.grown(encoder, old, new)
+
+    ids = text.tokens(new, ["a blue house above a red boat, at night"])
+
+    with torch.inference_mode():
+        assert torch.equal(grown(ids).last_hidden_state, encoder(ids).last_hidden_state)
+
+
+def test_weights_go_apart_and_come_together():
+    model = begun(SCENES)
+    unet, adapter, clock = apart(model.state_dict(), SCENES)
+
+    turning = {f"clock.{name}": value for name, value in clock.state_dict().items()}
+    whole = {**unet.state_dict(), **adapter.state_dict(), **turning}
+
+    assert whole.keys() == model.state_dict().keys()
+    assert all(torch.equal(whole[name], value) for name, value in model.state_dict().items())
+
+
+def test_some_frames_are_told_their_own_moments():
+    model = begun(SCENES).eval()
+    torch.nn.init.normal_(model.clock.turn.weight)
+    words, noise = torch.randn(1, 8, 128).repeat(16, 1, 1), torch.randn(1, 8, 16, 16, 16)
+    shown = torch.tensor([2, 5, 11])
+    with torch.inference_mode():
+        whole = model(noise, 400, words).sample
+        with showing(model, shown):
+            part = model(noise[:, :, shown], 400, words[:3]).sample
+        assert (whole[:, :, shown] - part).abs().max() < 1e-4, "layers for motion change nothing yet"
+        again = model(noise, 400, words).sample
+    assert torch.equal(whole, again), "it is left as it was"
+
+
+def test_the_first_cosine_is_one_and_the_others_have_no_mean():
+    waves = cosines(torch.arange(16), 8)
+
+    assert torch.equal(waves[:, 0], torch.ones(16))
+    assert waves[:, 1:].mean(0).abs().max() < 1e-6
