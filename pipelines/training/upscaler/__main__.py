@@ -26,11 +26,10 @@ def told(learner: recipe.Upscaler) -> dict[str, object]:
     """All that a second training needs to know, read from the code that did the first."""
     return {
         "command": f"python -m pipelines.training.upscaler --seed {learner.seed}",
-        "steps": learner.steps,
+        "cycles of steps and rate": recipe.CYCLES,
         "pictures a step": recipe.PICTURES,
         "crops a picture": recipe.CROPS,
         "crop": recipe.CROP,
-        "rate": recipe.PEAK,
         "warm up": recipe.WARM_UP,
         "average": recipe.AVERAGE,
         "loose scenes": drawing.LOOSE_SHARE,

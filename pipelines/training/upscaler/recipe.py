@@ -20,13 +20,13 @@ from pipelines.training.scenes.vocabulary import STYLES
 from pipelines.training.upscaler.drawing import SCALE, held_out_picture, training_picture
 from pipelines.training.upscaler.faults import faulty, reduced
 
-STEPS = 900
+CYCLES = ((900, 1e-3), (700, 6e-4))  # steps, and the rate of learning at whose peak they begin to fall
+STEPS = sum(steps for steps, _ in CYCLES)
 PICTURES = 4  # a step
 CROPS = 3  # of each
 CROP = 16  # pixels of the small picture: pieces of this size are learned from
 EDGE = 2  # pixels of the small picture at a crop's edge that do not count: it cannot know what lies beyond
 LOOKED_AT = 4  # places for a crop, of which the busiest is taken
-PEAK = 1e-3  # rate of learning
 WARM_UP = 30  # steps
 AVERAGE = 0.99  # how much of the averaged weights stays, a step
 
@@ -84,21 +84,33 @@ def _pass_on(layer: nn.Conv2d, blend: Tensor, given: tuple[float, ...], passed: 
                 layer.weight[3 * row + colour, 3 * column + colour] = kernel
 
 
+def pace(number: int) -> float:
+    """The rate of learning: it rises and falls in each cycle."""
+    begun = 0
+    for steps, peak in CYCLES:
+        if number < begun + steps:
+            return rate(number - begun, steps, peak, warm_up=WARM_UP)
+        begun += steps
+    raise ValueError(f"the recipe has {STEPS} steps, not {number}")
+
+
 class Upscaler:
     """A Learner; see `course`."""
 
     name = "upscaler"
 
-    def __init__(self, seed: int, steps: int = STEPS) -> None:
-        self.seed, self.steps = seed, steps
+    steps = STEPS
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
         torch.manual_seed(seed)
         self.model = build().train()
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=PEAK, weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=CYCLES[0][1], weight_decay=1e-4)
 
     def step(self, number: int) -> dict[str, float]:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(number, self.steps, PEAK, warm_up=WARM_UP)
+            group["lr"] = pace(number)
         small, large = batch(dice(self.seed, number))
         inner = slice(SCALE * EDGE, -SCALE * EDGE)
         made = self.model(pixel_values=small).reconstruction[..., inner, inner]

@@ -18,7 +18,6 @@ def save_swin2sr(folder: Path, upscale: int = 4, upsampler: str = "pixelshuffled
         window_size=8,
         upscale=upscale,
         upsampler=upsampler,
-        initializer_range=0.2,
     )
     Swin2SRForImageSuperResolution(config).eval().save_pretrained(folder)
     return folder
