@@ -58,10 +58,9 @@ class Swin2SR:
         """Outputs for each request; all have one `batch_key`."""
         if problems := [problem for request in batch for problem in self.problems(request)]:
             raise InvalidInputs(problems)
-        with torch.inference_mode():
-            return halving(
-                self.capabilities.max_batch, lambda largest: _Run(self, batch, progress, largest).outputs()
-            )
+        return halving(
+            self.capabilities.max_batch, lambda largest: _Run(self, batch, progress, largest).outputs()
+        )
 
     def problems(self, request: Request) -> list[Problem]:
         """What in the request this model cannot do as it is asked."""
@@ -87,7 +86,6 @@ class Swin2SR:
     def facts(self, request: Request) -> Mapping[str, Any]:
         return {}
 
-    @torch.inference_mode()
     def enlarged(
         self, pictures: NDArray[np.uint8], tell: Callable[[int], None] = lambda steps: None
     ) -> NDArray[np.float32]:
@@ -101,7 +99,7 @@ class Swin2SR:
         tiles = list(product(*(spans(side, self.tile, window) for side in pixels.shape[2:])))
         stages = self.model.swin2sr.encoder.stages
         large = torch.empty(*pixels.shape[:2], *(side * factor for side in pixels.shape[2:]))
-        with after_each(stages, lambda: tell(len(tiles) * len(stages))):
+        with torch.inference_mode(), after_each(stages, lambda: tell(len(tiles) * len(stages))):
             for down, across in tiles:
                 whole, part, inner = zip(down, across, strict=True)
                 given = pixels[:, :, *part].to(self.model.device, self.model.dtype) / 255
@@ -131,7 +129,8 @@ def reduced(pictures: NDArray[np.float32], by: int) -> NDArray[np.float32]:
     """Pictures (rows, height, width, 3), each pixel the mean of a square of `by` times `by`."""
     rows, height, width, colours = pictures.shape
     squares = pictures.reshape(rows, height // by, by, width // by, by, colours)
-    return squares.mean((2, 4), dtype=np.float32)
+    means: NDArray[np.float32] = squares.mean((2, 4), dtype=np.float32)
+    return means
 
 
 @contextmanager

@@ -107,7 +107,8 @@ def _small(frame: NDArray[np.uint8]) -> Floats:
 def _halved(frame: Floats) -> Floats:
     height, width = (side // 2 * 2 for side in frame.shape[:2])
     even = frame[:height, :width].reshape(height // 2, 2, width // 2, 2, 3)
-    return even.mean((1, 3), dtype=np.float32)
+    means: Floats = even.mean((1, 3), dtype=np.float32)
+    return means
 
 
 def _resized(moved: Floats, size: tuple[int, ...]) -> Floats:
