@@ -83,13 +83,11 @@ def _memory(layers: int) -> Any:
 class Recurrent(nn.Module):  # type: ignore[misc]  # torch has no types here
     """An LSTM of two layers; its memory is their states. Words go in and come out by the same table."""
 
-    layers, width, inner = 2, 192, 344
-
-    def __init__(self) -> None:
+    def __init__(self, layers: int = 2, width: int = 192, inner: int = 344) -> None:
         super().__init__()
-        self.words = nn.Embedding(len(WORDS), self.width)
-        self.lstm = nn.LSTM(self.width, self.inner, self.layers, batch_first=True)
-        self.out = nn.Linear(self.inner, self.width)
+        self.words = nn.Embedding(len(WORDS), width)
+        self.lstm = nn.LSTM(width, inner, layers, batch_first=True)
+        self.out = nn.Linear(inner, width)
         nn.init.normal_(self.words.weight, std=0.05)
 
     def get_input_embeddings(self) -> nn.Embedding:
@@ -109,8 +107,12 @@ class Recurrent(nn.Module):  # type: ignore[misc]  # torch has no types here
         weights = {name: value.half().contiguous() for name, value in self.state_dict().items()}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         (folder / "model.safetensors").chmod(0o644)  # safetensors lets only the owner read
-        config = {"model_type": "songbook_lstm", "words": len(WORDS), "layers": self.layers}
-        config |= {"width": self.width, "inner": self.inner}
+        sizes = {
+            "layers": self.lstm.num_layers,
+            "width": self.lstm.input_size,
+            "inner": self.lstm.hidden_size,
+        }
+        config = {"model_type": "songbook_lstm", "words": len(WORDS), **sizes}
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
@@ -120,7 +122,7 @@ def load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) 
     if config.get("vocab_size", config.get("words")) != len(WORDS):
         raise ValueError(f"{folder} knows other words than this version writes")
     if config["model_type"] == "songbook_lstm":
-        network = Recurrent()
+        network = Recurrent(config["layers"], config["width"], config["inner"])
         network.load_state_dict(load_file(folder / "model.safetensors"))
         network.to(device, dtype).eval()
         return network

@@ -135,6 +135,7 @@ def export(learner: Songwriter, store: Store, folder: Path) -> None:
         "command": f"python -m pipelines.training.{learner.command}",
         "seed": learner.seed,
         "steps": learner.steps,
+        "steps of the first course": FIRST,
         "pieces a step": BATCH,
         "pieces": GROUP * GROUPS,
         "peak rate": learner.peak,

@@ -22,9 +22,13 @@ from pipelines.training.songbook.plan import draw_wish
 WISH = Wish("Ab major", 120, "3/4", "calm", ("violin", "cello"), 2)
 
 
+class Small(Transformer):
+    layers, width, heads, inner = 1, 32, 2, 48
+
+
 def fresh(kind):
     torch.manual_seed(3)
-    network = kind.fresh() if kind is Transformer else kind()
+    network = Small.fresh() if kind is Transformer else Recurrent(1, 24, 32)
     getattr(network, "model", network).eval()
     return network
 
