@@ -30,7 +30,7 @@ class Clock(ModelMixin, ConfigMixin):
     """Turns the words' states into what they mean at each frame's moment: a small transformer over the words
     and the slowest cosines of the frame's place in the clip says what to add to each."""
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, width: int = 128, waves: int = 8, heads: int = 4, depth: int = 2) -> None:
         super().__init__()
         self.moment = nn.Linear(waves, width)
@@ -60,7 +60,7 @@ class MotionUNet(UNetMotionModel):
         cls, pictures: UNet2DConditionModel, adapter: MotionAdapter, clock: Clock | None = None
     ) -> MotionUNet:
         """All in one, with their weights."""
-        model = cls.from_unet2d(pictures, adapter, load_weights=False)
+        model: MotionUNet = cls.from_unet2d(pictures, adapter, load_weights=False)
         if pictures.config.resnet_time_scale_shift == "scale_shift":
             _scale_and_shift(model)
         if pictures.config.addition_embed_type == "text":

@@ -31,7 +31,7 @@ from pipelines.weights import read_json
 class AnimateDiffImageToVideoPipeline(AnimateDiffPipeline):
     """Clips whose first frame is a picture: the others are denoised beside it."""
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def __call__(
         self,
         prompt: list[str],

@@ -26,7 +26,7 @@ from pipelines.training.scenes.vocabulary import SIDE
 STEPS, GUIDANCE = 16, 3.0  # what the model's row in the catalog says
 BATCH = 4  # clips at a time
 FIRST_SEED = 5_000_000  # of the clips; training's noise has no seed in common with it
-EXAMINED = 300  # true clips, and as many swapped ones
+EXAMINED = 200  # true clips, and as many swapped ones
 PICTURES = 0.25  # pictures set in motion, for each clip from words
 
 
@@ -119,7 +119,7 @@ def coherence(clips: Sequence[np.ndarray], asked: Sequence[tuple[Clip, Wording]]
     from pipelines.training.motion.baseline import frame_by_frame
     from pipelines.training.motion.paths import path
 
-    few = range(0, len(clips), max(1, len(clips) // 40))
+    few = range(0, len(clips), max(1, len(clips) // 10))
     plain = frame_by_frame([asked[i][1].still for i in few], [FIRST_SEED + i for i in few], STEPS)
     return {
         "the model": _mean([clips[i] for i in few]),

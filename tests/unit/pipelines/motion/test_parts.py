@@ -14,7 +14,7 @@ def test_new_words_are_tokens_and_old_ones_keep_their_numbers():
     new = text.extended(old)
 
     assert new("a red circle on the left").input_ids == old("a red circle on the left").input_ids
-    assert len(new.tokenize("moving upwards, blinking, in watercolour")) == 6
+    assert len(new.tokenize("moving upwards, blinking, in watercolour")) == 7
     vocabulary = new.get_vocab()
     assert all(vocabulary[token] == number for token, number in old.get_vocab().items())
 
