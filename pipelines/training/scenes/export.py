@@ -18,22 +18,26 @@ LARGEST = 16_000_000  # bytes the folder may take
 def export(trained: learner.Scenes, store: Store, folder: Path) -> None:
     """The averaged denoiser and all that goes with it, ready for `from_pretrained`."""
     save_half(trained.pipeline(), folder)
-    _without_needless_warning(folder / "vae" / "config.json")
-    finish(folder, store, recipe(trained), largest=LARGEST)
+    for part in ("vae", "unet"):
+        _tidied(folder / part / "config.json")
+    finish(folder, store, recipe(trained, store.logged()[-1]["step"]), largest=LARGEST)
 
 
-def _without_needless_warning(path: Path) -> None:
-    """The library writes a field that it then warns of when it reads it."""
+def _tidied(path: Path) -> None:
+    """Without where it was begun from, and without a field that the library writes and then warns of."""
     config = json.loads(path.read_text())
-    config.pop("block_out_channels", None)
+    config.pop("_name_or_path", None)
+    if path.parent.name == "vae":
+        config.pop("block_out_channels", None)
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def recipe(trained: learner.Scenes) -> dict[str, Any]:
-    """All that a second training needs to know, read from the code that did the first."""
+def recipe(trained: learner.Scenes, done: int) -> dict[str, Any]:
+    """All that a second training needs to know, read from the code that did the first; the steps `done`."""
     return {
-        "command": "python -m pipelines.training.scenes"
-        + (f" --begin-with {trained.begun}" if trained.begun else ""),
+        "command": "python -m pipelines.training.scenes" + (" --begin-with FOLDER" if trained.begun else ""),
+        "begun with": "exported weights" if trained.begun else "nothing",
+        "steps done": done,
         "seed": trained.seed,
         "steps": asdict(trained.plan),
         "autoencoder": {
