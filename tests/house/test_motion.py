@@ -52,9 +52,9 @@ def test_the_row_makes_a_clip_of_two_seconds():
 
 def test_clips_obey_words_that_training_never_had_together(clips, asked):
     figures = obedience(clips, asked)
-    whole = json.loads(FIGURES.read_text())["text-to-video"]["obeyed"]["low"]
+    whole = json.loads(FIGURES.read_text())["clips from words"]["low"]
 
-    assert figures["obeyed"]["share"] >= whole - 0.25, figures["faults"]
+    assert figures["obeyed"]["share"] >= whole - 0.1, figures["faults"]
 
 
 def test_frames_hang_together_better_than_pictures_made_one_by_one(clips, asked):
@@ -82,6 +82,6 @@ def test_the_figure_of_the_card():
     from pipelines.training.motion.evaluate import report
 
     kept = json.loads(FIGURES.read_text())
-    again = report(MODEL.weights, kept["text-to-video"]["obeyed"]["of"], 0)
+    again = report(MODEL.weights, kept["clips from words"]["of"], 0)
 
-    assert again["text-to-video"]["obeyed"]["passed"] == kept["text-to-video"]["obeyed"]["passed"]
+    assert again["clips from words"]["passed"] == kept["clips from words"]["passed"]
