@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import product
+from itertools import chain, product
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -33,7 +33,8 @@ class Swin2SR:
 
     def __init__(self, model: Any, *, max_pixels: int = 1024 * 1024, tile: int = 256) -> None:
         """`max_pixels`: the most width × height that is enlarged. `tile`: width and height of the pieces in
-        which it is, in pixels; smaller ones take less memory, and more time for what they overlap."""
+        which it is, in pixels, and of as many small pictures together; smaller ones take less memory, and
+        more time for what they overlap."""
         self.model = model
         self.window: int = model.config.window_size
         self.factor: int = model.config.upscale
@@ -97,15 +98,19 @@ class Swin2SR:
         margins = ((0, 0), *((window, window + -side % window) for side in (height, width)), (0, 0))
         pixels = torch.from_numpy(np.pad(pictures, margins, mode="edge")).movedim(-1, 1)
         tiles = list(product(*(spans(side, self.tile, window) for side in pixels.shape[2:])))
+        largest = max((part.stop - part.start) ** 2 for _, part, _ in chain(*tiles))
+        at_once = max(self.tile**2 // largest, 1)
+        groups = [slice(first, first + at_once) for first in range(0, len(pixels), at_once)]
         stages = self.model.swin2sr.encoder.stages
+        steps = len(groups) * len(tiles) * len(stages)
         large = torch.empty(*pixels.shape[:2], *(side * factor for side in pixels.shape[2:]))
-        with torch.inference_mode(), after_each(stages, lambda: tell(len(tiles) * len(stages))):
-            for down, across in tiles:
+        with torch.inference_mode(), after_each(stages, lambda: tell(steps)):
+            for rows, (down, across) in product(groups, tiles):
                 whole, part, inner = zip(down, across, strict=True)
-                given = pixels[:, :, *part].to(self.model.device, self.model.dtype) / 255
+                given = pixels[rows, :, *part].to(self.model.device, self.model.dtype) / 255
                 made = self.model(pixel_values=given).reconstruction
                 inside = made[:, :, *(times(span, factor) for span in inner)]
-                large[:, :, *(times(span, factor) for span in whole)] = inside.float().cpu()
+                large[rows, :, *(times(span, factor) for span in whole)] = inside.float().cpu()
         shown = [slice(window * factor, (window + side) * factor) for side in (height, width)]
         cut: NDArray[np.float32] = large[:, :, *shown].clamp(0, 1).movedim(1, -1).numpy()
         return cut

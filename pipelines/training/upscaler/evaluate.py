@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from transformers import Swin2SRForImageSuperResolution
 
 from pipelines.families._pixels import as_bytes
@@ -17,7 +16,7 @@ from pipelines.training.figures import Z, share
 from pipelines.training.scenes.vocabulary import STYLES
 from pipelines.training.upscaler.drawing import SCALE, held_out_picture
 from pipelines.training.upscaler.faults import faulty, reduced
-from pipelines.training.upscaler.recipe import bicubic, enlarged, psnr
+from pipelines.training.upscaler.recipe import bicubic, psnr
 
 SEED = 4_000_000  # training's pictures come from other dice
 WANTED = 2.0  # dB
@@ -68,10 +67,3 @@ def mean(gains: list[float]) -> str:
 def whole(picture: np.ndarray) -> np.ndarray:
     """Rounded to bytes."""
     return np.rint(picture).astype(np.uint8)
-
-
-def row_of_sheet(model: Swin2SRForImageSuperResolution, small: np.ndarray) -> list[Image.Image]:
-    """A small picture shown pixel for pixel, by bicubic interpolation, and enlarged by the model."""
-    side = small.shape[0] * SCALE
-    pixels = Image.fromarray(small).resize((side, side), Image.Resampling.NEAREST)
-    return [pixels, Image.fromarray(bicubic(small, SCALE)), Image.fromarray(enlarged(model, small))]
