@@ -13,7 +13,7 @@ from pipelines.training.motion.draw import coverage, draw
 from pipelines.training.motion.lessons import elsewhere, lesson
 from pipelines.training.motion.paths import path
 from pipelines.training.motion.world import FRAMES, LIGHT, MOTIONS, Clip, is_held_out, random_clip
-from pipelines.training.scenes.vocabulary import COLOURS, THINGS
+from pipelines.training.scenes.vocabulary import COLOURS, PLACES, THINGS
 
 RED = Clip("circle", "red", "rightwards", "white")
 
@@ -72,7 +72,8 @@ def test_a_clip_from_a_picture_begins_where_the_picture_has_it():
         clip = random_clip(dice)
         moments = elsewhere(clip, dice)
         assert 18 <= moments[0].size <= 28
-        assert path(clip, (moments[0].x, moments[0].y), moments[0].size) == moments
+        off = [np.hypot(moments[0].x - x, moments[0].y - y) for x, y in PLACES.values()]
+        assert min(off) < 3, "a little off one of the places"
 
 
 def test_captions_say_the_motion_and_remember_what_they_said():
@@ -92,7 +93,7 @@ def test_wordings_may_leave_the_motion_out():
 
     wordings = [caption(random_clip(dice, motion="orbiting"), dice, silent=1.0) for _ in range(20)]
 
-    assert all(wording.motion is None and wording.text.endswith(wording.still) for wording in wordings)
+    assert all(wording.motion is None and wording.still in wording.text for wording in wordings)
 
 
 @pytest.mark.parametrize("frames", [1, 4, 16])
