@@ -148,6 +148,6 @@ def export(learner: Tales, store: Store, folder: Path) -> None:
         "optimizers": {"matrices": ["Muon", MATRIX_RATE], "others": ["AdamW", OTHER_RATE]},
         "tokens": len(learner.tokenizer),
         "seed": learner.seed,
-        "defaults": {"temperature": 0.7, "max_tokens": 256},
+        "defaults": {"temperature": 0.4, "max_tokens": 256},
     }
     finish(folder, store, recipe, largest=LARGEST)

@@ -20,7 +20,7 @@ class Teller:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
         self.model, self.tokenizer, self.speller = model, tokenizer, Speller(tokenizer)
 
-    def tell(self, exercises: Sequence[Exercise], seed: int, temperature: float = 0.7) -> list[str]:
+    def tell(self, exercises: Sequence[Exercise], seed: int, temperature: float = 0.4) -> list[str]:
         """An answer to each."""
         torch.manual_seed(seed)
         prompts = [self.speller.prompt(one) for one in exercises]
