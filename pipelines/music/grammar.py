@@ -1,8 +1,8 @@
 """Which words may come next in a piece that is being written.
 
 Whatever is chosen among them, the piece is whole in the end: every bar is full, there are exactly as many as
-were wished for, nobody plays but the instruments of the wish, each within its range, and (where `harmony` is
-asked for) strokes keep the rules of `pipelines.music.counterpoint` wherever one can.
+were wished for, all instruments of the wish play and nobody else, each within its range, and (where `harmony`
+is asked for) strokes keep the rules of `pipelines.music.counterpoint` wherever one can.
 """
 
 from collections.abc import Sequence
@@ -145,6 +145,8 @@ def _in_bar(writing: Writing, bar: Draft, kind: str) -> list[str]:
         return options + _strokes(writing, bar)
     order = list(writing.arrangement)
     later = order[order.index(bar.role) + 1 :] if bar.role else order
+    if needed := next((number for number, role in enumerate(later, 1) if writing.must_play(role)), 0):
+        return options + [f"role {role}" for role in later[:needed]]
     return options + [f"role {role}" for role in later] + (_after(writing) if bar.lines else [])
 
 
@@ -178,14 +180,22 @@ def _strokes(writing: Writing, bar: Draft) -> list[str]:
         kept = _kept(writing, bar, player)
         if kept or lengths:
             return lengths + kept
-    options = ["rest", *(["again"] if player.pitches else []), *(["hold"] if player.sounding else [])]
+    options = [
+        *_rest(writing, bar),
+        *(["again"] if player.pitches else []),
+        *(["hold"] if player.sounding else []),
+    ]
     return lengths + options + _notes(writing, bar.role, player)
+
+
+def _rest(writing: Writing, bar: Draft) -> list[str]:
+    return [] if writing.must_play(bar.role) else ["rest"]
 
 
 def _kept(writing: Writing, bar: Draft, player: Player) -> list[str]:
     """The strokes of this length that keep the rules of harmony."""
     moment = writing.moment(bar)
-    options = ["rest"] if moment.may_rest() else []
+    options = _rest(writing, bar) if moment.may_rest() else []
     if player.pitches and all(map(moment.may_play, player.pitches)):
         options.append("again")
     if player.sounding and moment.may_hold(player.pitches):

@@ -71,6 +71,8 @@ class Writing:
         self.players: dict[str, Player] = {}
         self.voices: dict[str, Voice] = {}
         """The last note of each line, unless a rest came after it."""
+        self.played: set[str] = set()
+        """The instruments that have played a note."""
         self._letter, self._loud = "", 0
 
     @classmethod
@@ -81,7 +83,7 @@ class Writing:
         writing.said["tempo"] = str(tempo_class(sheet.tempo))
         writing.instruments = sorted(set(sheet.arrangement.values()), key=NAMES.index)
         writing.arrangement, writing.phrases = dict(sheet.arrangement), list(sheet.phrases)
-        writing.left = writing.total
+        writing.left, writing.played = writing.total, set(writing.instruments)
         phrases = body(sheet.phrases, len(sheet.bars) + writing.left)
         writing.words = [*head(sheet), "before", *chain(*phrases)]
         return writing
@@ -135,6 +137,10 @@ class Writing:
             melody=moves(tune, before, bar.filled),
             closes=end == self.ticks and self.last_bar,
         )
+
+    def must_play(self, role: str) -> bool:
+        """Whether this is the last chance for the role's instrument to be heard at all."""
+        return self.last_bar and self.arrangement[role] not in self.played
 
     @property
     def last_bar(self) -> bool:
@@ -203,6 +209,8 @@ class Writing:
         stroke = Stroke(player.length, pitches, held=kind == "hold")
         bar.lines[bar.role].append(stroke)
         bar.filled += player.length
+        if pitches:
+            self.played.add(self.arrangement[bar.role])
         self.voices.pop(bar.role, None)
         if voice := follow(stroke, moment):
             self.voices[bar.role] = voice
