@@ -21,7 +21,7 @@ from pipelines.training.snippets.tokens import CONTEXT, VOCABULARY, Encoder, bui
 from pipelines.training.store import Store
 
 NAME = "snippets"
-STEPS = 3750
+STEPS = 2500
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def test_hidden_tests_compare_strictly():
     script = "function f(n) { return n ? [1, 2] : { a: 1.5 }; }"
     some += [
         hidden.Candidate(JAVASCRIPT, code, "f", cases)
-        for code in (script, script.replace("1.5", "true"), "while (true) {}")
+        for code in (script, script.replace("1.5", "true"), "throw 1")
     ]
 
     assert hidden.passed(some) == [True, False, False, False, False, False, True, False, False]
