@@ -23,6 +23,7 @@ from pipelines.training.scenes.sampling import random_scene
 from pipelines.training.scenes.vocabulary import STYLES, THINGS
 
 STEPS, GUIDANCE = 20, 2.5  # what the model card recommends
+DRAWINGS = 1000  # that the judge is examined on
 BATCH = 50  # pictures at a time
 PAINT_SEED = 2_000_000  # of the first picture; training's noise has no seed in common with it
 PROMPT_SEED = 101  # of the figure's prompts; guidance and steps were chosen on others
@@ -126,7 +127,7 @@ def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
     and a fifth as many in all styles and of two things. Any seed but 0 gives other prompts than the card's.
     """
     pipeline = load(folder)
-    true, swapped = examine(count, seed=3_000_000 + seed)
+    true, swapped = examine(DRAWINGS, seed=3_000_000 + seed)
     asked = {
         "one thing, flat": (count, 1, "flat"),
         "one thing, all styles": (count // 5, 1, None),
@@ -139,8 +140,8 @@ def evaluate(folder: Path, count: int, seed: int) -> dict[str, Any]:
     }
     return {
         **{name: figures.pop("obeyed") for name, figures in found.items()},
-        "true drawings passed by the judge": share(round(true * count), count),
-        "swapped drawings passed by the judge": share(round(swapped * count), count),
+        "true drawings passed by the judge": share(round(true * DRAWINGS), DRAWINGS),
+        "swapped drawings passed by the judge": share(round(swapped * DRAWINGS), DRAWINGS),
         "more": found,
         "steps": STEPS,
         "guidance": GUIDANCE,
