@@ -26,7 +26,7 @@ class Displays(Protocol):
 def follow_together(client: "Client", jobs: Mapping[str, Job], output: Output) -> dict[str, Job]:
     """The jobs, by name, once all are final. Ctrl-C cancels those that are not, and raises Interrupted."""
     now = dict(jobs)
-    doubt = Doubt(client, output)
+    doubts = {name: Doubt(client, output) for name in jobs}
     try:
         with _displays(output, list(jobs)) as displays:
             while True:
@@ -35,7 +35,8 @@ def follow_together(client: "Client", jobs: Mapping[str, Job], output: Output) -
                 waiting = [name for name, job in now.items() if not job.final]
                 if not waiting:
                     return now
-                doubt.consider(now[waiting[0]])
+                for name in waiting:
+                    doubts[name].consider(now[name])
                 time.sleep(LOOK_SECONDS)
                 now |= {name: client.get(now[name].id) for name in waiting}
     except KeyboardInterrupt:
