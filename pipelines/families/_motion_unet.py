@@ -69,6 +69,7 @@ class MotionUNet(UNetMotionModel):
             model.add_embedding = TextTimeEmbedding(pictures.config.cross_attention_dim, width, heads)
         model.load_state_dict({**pictures.state_dict(), **adapter.state_dict()})
         model.clock = clock
+        nn.Module.to(model, pictures.dtype)  # the library's own warns of what is not there
         return model
 
     @contextmanager
