@@ -78,7 +78,7 @@ def test_a_learner_goes_on_where_it_was(tmp_path) -> None:
         whole.step(number)
     begun.step(0)
     torch.save(begun.state(), tmp_path / "state.pt")
-    resumed = recipe.Upscaler(seed=9, steps=3)
+    resumed = recipe.Upscaler(seed=9)
     resumed.seed = 3
     resumed.restore(torch.load(tmp_path / "state.pt", weights_only=True))
     for number in (1, 2):
