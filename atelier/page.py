@@ -28,6 +28,7 @@ td {{ padding: 0 1em 0 0; vertical-align: top }}
 </style>
 <main id="page"></main>
 <p id="fault" role="alert"></p>
+<div id="rest"></div>
 <details>
 <summary>What was asked, and which model answered</summary>
 <table>
@@ -40,13 +41,26 @@ td {{ padding: 0 1em 0 0; vertical-align: top }}
 """
 
 SCRIPT: Final = """
+const fault = document.getElementById("fault"), made = document.getElementById("page");
 try {{
-  document.getElementById("page").innerHTML = page({arguments});
+  made.innerHTML = page({arguments});
 }} catch (error) {{
-  document.getElementById("fault").textContent = "The code that the model wrote does not run here: " + error;
+  fault.textContent = "The code that the model wrote does not run here: " + error;
   document.querySelector("details").open = true;
 }}
+for (const [tag, file] of {media}) {{
+  if (!file || made.querySelector(tag + '[src="' + file + '"]')) continue;
+  if (!fault.textContent) fault.textContent = "The page that the model wrote leaves this out:";
+  const element = document.createElement(tag);
+  element.src = file;
+  element.controls = true;
+  document.getElementById("rest").append(element);
+}}
 """
+"""What the function leaves out, or all if it fails, stands below, and is said to."""
+
+SHOWN: Final = {"large": "img", "film": "video", "song": "audio"}
+"""Which element shows which piece."""
 
 
 def index_html(pieces: Sequence[Piece], jobs: Mapping[str, Job], files: Mapping[str, Path]) -> str:
@@ -56,9 +70,9 @@ def index_html(pieces: Sequence[Piece], jobs: Mapping[str, Job], files: Mapping[
     written, and may load nothing from elsewhere, whatever that code says.
     """
     title, story = title_and_story(files["tale"].read_text(encoding="utf-8") if "tale" in files else "")
-    media = [files[ref].name if ref in files else "" for ref in ("large", "film", "song")]
-    words = [html.escape(title), html.escape(story), *media]
-    script = SCRIPT.format(arguments=", ".join(map(_literal, words)))
+    media = [(tag, files[ref].name if ref in files else "") for ref, tag in SHOWN.items()]
+    words = [html.escape(title), html.escape(story), *(name for _, name in media)]
+    script = SCRIPT.format(arguments=", ".join(map(_literal, words)), media=json.dumps(media))
     rows = "\n".join(_row(piece, jobs[piece.ref], files.get(piece.ref)) for piece in pieces)
     return PAGE.format(policy=_policy(script), title=words[0], rows=rows, script=script)
 

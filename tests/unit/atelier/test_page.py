@@ -40,7 +40,8 @@ def script(page):
 def test_the_function_gets_words_that_are_no_markup(jobs, files):
     (only,) = script(index_html(PIECES, jobs, files))
 
-    given = json.loads(f"[{only[only.index('page(') + 5 : only.index(');')]}]")
+    (arguments,) = re.findall(r"innerHTML = page\((.*)\);$", only, re.MULTILINE)
+    given = json.loads(f"[{arguments}]")
 
     assert [html.unescape(word) for word in given[:2]] == list(title_and_story(HOSTILE))
     assert not any(mark in word for word in given[:2] for mark in "<>\"'")
