@@ -9,8 +9,9 @@ Row = dict[str, Any]
 
 
 def animatediff(folder: Path) -> Row:
-    """As the pictures that it sets in motion, and as many as its layers for motion can count. One whose frames
-    hear their own moment also begins with a picture."""
+    """As the pictures that it sets in motion, and as many as its layers for motion can count. One whose
+    frames hear their own moment also begins with a picture.
+    """
     unet, vae = _part(folder, "unet"), _part(folder, "vae")
     levels = vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4
     scale = 2 ** (len(levels) - 1)
