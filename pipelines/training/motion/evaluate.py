@@ -94,7 +94,8 @@ def obedience(clips: Sequence[np.ndarray], asked: Sequence[tuple[Clip, Wording]]
     by_motion = {}
     for motion in MOTIONS:
         of = [not each for each, (clip, _) in zip(wrong, asked, strict=True) if clip.motion == motion]
-        by_motion[motion] = share(sum(of), len(of))
+        if of:
+            by_motion[motion] = share(sum(of), len(of))
     counted = Counter(fault for each in wrong for fault in each)
     return {
         "obeyed": share(sum(not each for each in wrong), len(wrong)),
