@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.keys import Keys, Scope
 from infra.settings import Settings
+from pipelines.catalog import Catalog
 from tests.integration.api.support import ApiServer
 from tests.integration.cluster import FAKE_CATALOG, Cluster, running_cluster
 from tests.servers import FORGETFUL, StateServer, free_port, valkey_program
@@ -36,7 +37,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     with (
         _server() as state,
         _server(FORGETFUL) as broker,
-        running_cluster(folder, state, broker, **_settings()) as cluster,
+        running_cluster(folder, state, broker, **_settings(folder)) as cluster,
         _api(cluster.settings, folder / "api") as api,
     ):
         key = Keys(state.client()).create(OWNER, scopes=list(Scope))[1]
@@ -44,11 +45,15 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         yield Stack(api, cluster, key)
 
 
-def _settings() -> dict[str, object]:
-    """The fake models alone, and limits that thousands of jobs do not reach."""
+def _settings(folder: Path) -> dict[str, object]:
+    """The fake family alone, which makes all at once, and limits that thousands of jobs do not reach."""
+    others = folder / "others.toml"
+    others.write_text(
+        "".join(f'[[model]]\nname = "{name}"\nenabled = false\n' for name in Catalog.load().models)
+    )
     return {
         "port": free_port(),
-        "catalog": f"{FAKE_CATALOG}:{HERE / 'models.toml'}",
+        "catalog": f"{FAKE_CATALOG}:{others}",
         "max_queued_per_owner": MANY,
         "max_queued": MANY,
     }
