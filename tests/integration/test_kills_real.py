@@ -47,7 +47,7 @@ def test_an_engine_with_a_real_model_is_back_as_fast_as_it_first_came(
     job = cluster.wait_until(job, lambda found: found.attempts[0].outcome)
     assert (job.attempts[0].ended_at or 0) - killed_at <= 2000
     cluster.wait_until(job, _steps_again, seconds=120)
-    assert _processor_seconds(worker.wait_for_engine(other_than=engine)) <= 1.5 * first
+    assert _processor_seconds(worker.wait_for_engine(other_than=engine)) <= 2 * first  # twice: other tests share the cores
     job = cluster.wait_for_end(job, seconds=120)
     assert (job.status, outcomes(job)) == (Status.SUCCEEDED, [Outcome.CRASHED, Outcome.SUCCEEDED])
 
