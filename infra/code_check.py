@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.code_child.limits import SECONDS
+from infra.confine import NotConfined
 
 LONGEST_ANSWER = 4096  # bytes
 ROOT = Path(__file__).parents[1]
@@ -25,11 +26,6 @@ Language = Literal["python", "javascript"]
 
 PROGRAM = "import sys; sys.path.insert(0, sys.argv.pop()); import infra.code_child.__main__"
 """Isolated Python (`-I`) takes no path from outside; this is how it finds the child."""
-
-
-class CannotConfine(Exception):
-    """This machine cannot confine a process, so no code is run: that takes Linux with seccomp, on x86-64 or
-    arm64."""
 
 
 class _Answer(BaseModel):
@@ -44,11 +40,11 @@ class _Answer(BaseModel):
 def passed_tests(language: Language, code: str, tests: Sequence[str], seconds: float = SECONDS) -> list[bool]:
     """Which of the tests pass with this code before them; none where it breaks, or breaks a limit.
 
-    CannotConfine where this machine cannot keep it in.
+    NotConfined where this machine cannot keep it in.
     """
     answer = _ask_child({"language": language, "code": code, "tests": list(tests)}, seconds)
     if answer is not None and answer.unconfined:
-        raise CannotConfine
+        raise NotConfined
     if answer is None or len(answer.passed) != len(tests):
         return [False] * len(tests)
     return answer.passed

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from infra.code_check import CannotConfine
+from infra.confine import NotConfined
 from infra.crash_points import CrashPoint, crash_point
 from pipelines import media
 from pipelines.base import Output, Request
@@ -248,7 +248,7 @@ class Run:
         files: list[File] = []
         try:
             outputs = self._tried(request, outputs)
-        except CannotConfine:
+        except NotConfined:
             self.failed(request, EngineError(NOT_CONFINED))
             return
         for output in outputs:

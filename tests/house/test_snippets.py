@@ -11,6 +11,7 @@ from infra.code_check import passed_tests
 from pipelines.base import Request, load_pipeline
 from pipelines.catalog import Catalog
 from pipelines.training.snippets import evaluate
+from tests.families.trying import Told, run
 from tests.servers import missing
 
 CATALOG = Catalog.load()
@@ -38,26 +39,10 @@ def write(family):
     """The outputs of a request, as a worker's engine would get them."""
 
     def write(**inputs):
-        made = {}
-
-        class Emit:
-            def stopped(self, request):
-                return False
-
-            def delta(self, request, index, text): ...
-
-            def progress(self, request, step, total): ...
-
-            def done(self, request, outputs):
-                made["outputs"] = outputs
-
-            def failed(self, request, error):
-                raise error
-
         resolved = CATALOG.resolve("code", None, {"seed": 1, **inputs})
         assert resolved.model == MODEL
-        family.serve([Request("a", "code", resolved.inputs)], Emit())
-        return made["outputs"]
+        (outputs,) = run(family, [Request("a", "code", resolved.inputs)], Told())
+        return outputs
 
     return write
 

@@ -17,6 +17,7 @@ from pipelines.training.tales import evaluate, exercises
 from pipelines.training.tales.evaluate import held_out, holds_words, judged
 from pipelines.training.tales.manners import is_polite
 from pipelines.training.tales.tokens import READ
+from tests.families.trying import Told, run
 from tests.servers import missing
 
 MODEL = Catalog.load().get("house/tales")
@@ -39,25 +40,9 @@ def say():
     pipeline, numbers = load_pipeline(MODEL, "cpu"), count()
 
     def say(kind, **inputs):
-        made = {}
-
-        class Emit:
-            def stopped(self, request):
-                return False
-
-            def delta(self, request, index, text): ...
-
-            def progress(self, request, step, total): ...
-
-            def done(self, request, outputs):
-                made["texts"] = [output.value for output in outputs]
-
-            def failed(self, request, error):
-                raise error
-
         resolved = Catalog.load().resolve(kind, MODEL.name, {"seed": 1, **inputs})
-        pipeline.serve([Request(str(next(numbers)), kind, resolved.inputs)], Emit())
-        return made["texts"]
+        (outputs,) = run(pipeline, [Request(str(next(numbers)), kind, resolved.inputs)], Told())
+        return [output.value for output in outputs]
 
     return say
 
