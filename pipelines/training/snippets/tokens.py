@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from pipelines.families._prompts import Prompter
+from pipelines.training.bpe import byte_level
 from pipelines.training.snippets.texts import Example, example
 
 VOCABULARY = 1024
@@ -25,23 +26,7 @@ READ = 12_000  # examples that the vocabulary is learned from
 
 def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     """Learned from examples; every text is begun with START."""
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    inner.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=[PAD, START, END, *TALK, *INFILL],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    inner.train_from_iterator(_read(seed), trainer)
-    start = inner.token_to_id(START)
-    inner.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A", special_tokens=[(START, start)]
-    )
-    return wrapped(inner)
+    return wrapped(byte_level(_read(seed), VOCABULARY, [PAD, START, END, *TALK, *INFILL], START))
 
 
 def wrapped(inner: Tokenizer) -> PreTrainedTokenizerFast:

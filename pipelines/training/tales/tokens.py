@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from pipelines.training.bpe import byte_level
 from pipelines.training.tales.exercises import Exercise, draw
 from pipelines.training.tales.words import LIVES, NAMES, THING_WORDS, TINTS, TRAITS
 
@@ -30,28 +31,12 @@ TEMPLATE = (
 
 def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     """A byte-level BPE over exercises; every text is started with START."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
     dice = random.Random(f"tokens:{seed}")
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    inner.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=[PAD, START, END, USER, ANSWER],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
     drawn = [draw(dice) for _ in range(4000)]
     texts = [text for one in drawn for text in (*one.turns, one.answer)]
-    inner.train_from_iterator(texts + [f" {word}" for word in WHOLE] * 100, trainer)
-    inner.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A", special_tokens=[(START, inner.token_to_id(START))]
-    )
+    texts += [f" {word}" for word in WHOLE] * 100
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=inner,
+        tokenizer_object=byte_level(texts, VOCABULARY, [PAD, START, END, USER, ANSWER], START),
         bos_token=START,
         eos_token=END,
         pad_token=PAD,
