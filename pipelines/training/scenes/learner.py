@@ -47,7 +47,7 @@ class Plan:
 
 FROM_NOTHING = Plan(autoencoder=8_000, text=3_000, denoiser=13_000)
 FROM_A_MODEL = Plan(
-    autoencoder=1_500, text=400, denoiser=2_700, autoencoder_rate=6e-4, text_rate=1e-3, denoiser_rate=5e-4
+    autoencoder=1_200, text=150, denoiser=4_500, autoencoder_rate=6e-4, text_rate=1e-3, denoiser_rate=5e-4
 )
 BATCH = 32  # pictures of the denoiser's step
 SILENT = 0.1  # share of captions left empty, for classifier-free guidance (Ho and Salimans 2022)

@@ -15,13 +15,13 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 
 from pipelines.training.course import dice
 from pipelines.training.export import finish, save_half
-from pipelines.training.muon import Muon
+from pipelines.training.optimizers import Pair, between_layers
 from pipelines.training.snippets import batches
 from pipelines.training.snippets.tokens import CONTEXT, VOCABULARY, Encoder, build_tokenizer, wrapped
 from pipelines.training.store import Store
 
 NAME = "snippets"
-STEPS = 2500
+STEPS = 6500
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ PHASES = (Phase(267, 16, 0.0), Phase(STEPS, 8, 0.3))
 RATE = 4e-3  # of the matrices; of the embeddings a half
 WARM_UP = 40  # steps
 FALLS_FROM = 0.6  # share of a cycle's steps after which the rate falls to nothing in a line
-CYCLES = ((1750, 1.0), (STEPS, 0.7))  # until which step, and how high the rate rises
+CYCLES = ((1750, 1.0), (STEPS, 0.9))  # until which step, and how high the rate rises
 SHAPE = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6}
 LARGEST = 8_000_000  # bytes the exported folder may take
 
@@ -71,12 +71,7 @@ class SnippetsLearner:
         self.model = build(self.tokenizer)
         if chosen.begin_with:
             self.model = AutoModelForCausalLM.from_pretrained(chosen.begin_with, dtype=torch.float32)
-        inner = [one for one in self.model.model.layers.parameters() if one.ndim == 2]
-        others = [one for one in self.model.parameters() if all(one is not other for other in inner)]
-        self.optimizers = (
-            Muon(inner, RATE),
-            torch.optim.AdamW(others, RATE / 2, betas=(0.9, 0.95), weight_decay=0.0),
-        )
+        self.optimizers = Pair(self.model, between_layers(self.model.model.layers), (RATE, RATE / 2))
 
     def rate(self, number: int) -> float:
         """The share of the full rate at this step."""
@@ -91,17 +86,15 @@ class SnippetsLearner:
     def step(self, number: int) -> dict[str, float]:
         self.model.train()
         phase = next(phase for phase in PHASES if number < phase.until)
-        answered, asked = self._losses(batches.draw(self.encoder, dice(self.seed, number), phase.rows))
-        loss = answered + phase.asked * asked
-        for optimizer, full in zip(self.optimizers, (RATE, RATE / 2), strict=True):
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = full * self.rate(number)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        return {"loss": answered.item(), "asked": asked.item(), "norm": norm.item()}
+        batch = batches.draw(self.encoder, dice(self.seed, number), phase.rows)
+        parts: dict[str, float] = {}
+
+        def loss() -> Tensor:
+            answered, asked = self._losses(batch)
+            parts.update(loss=answered.item(), asked=asked.item())
+            return answered + phase.asked * asked
+
+        return self.optimizers.descend(loss, self.rate(number)) | parts
 
     def _losses(self, batch: batches.Batch) -> tuple[Tensor, Tensor]:
         """Means over the tokens of answers, and over those of what is asked."""
@@ -118,7 +111,7 @@ class SnippetsLearner:
     def state(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "optimizers": self.optimizers.state(),
             "tokenizer": self.tokenizer.backend_tokenizer.to_str(),
         }
 
@@ -127,8 +120,7 @@ class SnippetsLearner:
         self.tokenizer = wrapped(Tokenizer.from_str(state["tokenizer"]))
         self.encoder = Encoder(self.tokenizer)
         self.model.load_state_dict(state["model"])
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+        self.optimizers.restore(state["optimizers"])
 
     def sample(self, path: Path) -> None:
         from pipelines.training.snippets.sheet import write

@@ -13,7 +13,7 @@ from pipelines.music.networks import Recurrent, Transformer
 from pipelines.music.writer import Writer
 from pipelines.training import course
 from pipelines.training.export import finish, save_half
-from pipelines.training.muon import Muon
+from pipelines.training.optimizers import Pair
 from pipelines.training.songbook.evaluate import held_out_wishes
 from pipelines.training.songbook.pieces import GROUP, NOTHING, Pieces
 from pipelines.training.songbook.samples import rolls
@@ -43,7 +43,7 @@ class Songwriter:
         self.network, self.model = self.fresh()
         if chosen.begin_with:
             self.model.load_state_dict(_weights(chosen.begin_with))
-        self.optimizers = _optimizers(self.model, self.peak)
+        self.optimizers = Pair(self.model, _matrices(self.model), (self.peak, self.peak))
 
     def fresh(self) -> tuple[Any, nn.Module]:
         """The network, and the module that holds its weights."""
@@ -52,33 +52,26 @@ class Songwriter:
     def step(self, number: int) -> dict[str, float]:
         course.dice(self.seed, number)
         words = self.pieces.step(number)
-        rate = self.rate(number)
         self.model.train()
-        said = self.network.logits(words[:, :-1])
-        loss = nn.functional.cross_entropy(said.flatten(0, 1), words[:, 1:].flatten(), ignore_index=NOTHING)
-        self.model.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-        return {"loss": loss.item()}
+
+        def loss() -> torch.Tensor:
+            said = self.network.logits(words[:, :-1]).flatten(0, 1)
+            return nn.functional.cross_entropy(said, words[:, 1:].flatten(), ignore_index=NOTHING)
+
+        return self.optimizers.descend(loss, self.rate(number))
 
     def rate(self, number: int) -> float:
-        """A course of FIRST steps, and where the recipe has more, a second at a quarter of the rate."""
+        """The share of the highest rate: a course of FIRST steps; a second, if any, at a quarter of it."""
         if number < FIRST:
-            return course.rate(number, FIRST, self.peak, warm_up=40)
-        return course.rate(number - FIRST, self.steps - FIRST, self.peak / 4, warm_up=40)
+            return course.rate(number, FIRST, 1.0, warm_up=40)
+        return course.rate(number - FIRST, self.steps - FIRST, 0.25, warm_up=40)
 
     def state(self) -> dict[str, Any]:
-        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
-        return {"model": self.model.state_dict(), "optimizers": optimizers}
+        return {"model": self.model.state_dict(), "optimizers": self.optimizers.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+        self.optimizers.restore(state["optimizers"])
 
     def sample(self, path: Path) -> None:
         """Piano rolls of three held-out wishes."""
@@ -107,15 +100,10 @@ class LSTMLearner(Songwriter):
         return network, network
 
 
-def _optimizers(model: nn.Module, peak: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices between the layers, AdamW for the table of words and what is no matrix."""
+def _matrices(model: nn.Module) -> list[torch.Tensor]:
+    """Those between the layers: all but the table of words."""
     table = model.get_input_embeddings().weight
-    inner = [weight for weight in model.parameters() if weight.dim() == 2 and weight is not table]
-    rest = [weight for weight in model.parameters() if weight.dim() != 2]
-    return [
-        Muon(inner, lr=peak),
-        torch.optim.AdamW([table, *rest], lr=peak, betas=(0.9, 0.95), weight_decay=0),
-    ]
+    return [weight for weight in model.parameters() if weight.dim() == 2 and weight is not table]
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from pipelines.training.course import dice, rate
 from pipelines.training.export import finish, save_half
+from pipelines.training.optimizers import Pair, between_layers
 from pipelines.training.store import Store
 from pipelines.training.tales.exercises import draw
 from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
 
-STEPS = 1200
+CYCLES = (1200, 8000)
+"""The steps at which the rate of learning has fallen to its floor; after the first it rises anew."""
 EXERCISES = 16  # a step: about seven rows of 256 tokens
 MATRIX_RATE, OTHER_RATE = 6e-3, 4e-3
 WARM_UP = 40  # steps
@@ -60,12 +63,11 @@ def _ready_to_copy(attention: nn.Module) -> None:
 
 
 class Tales:
-    """Matrices by Muon (Jordan 2024: steps made orthogonal), which here learns in about half the steps;
-    embeddings and gains by AdamW. `begin_with`: a folder of exported weights to go on from."""
+    """`begin_with`: a folder of exported weights to go on from."""
 
     name = "tales"
 
-    def __init__(self, seed: int = 0, steps: int = STEPS, begin_with: Path | None = None) -> None:
+    def __init__(self, seed: int = 0, steps: int = CYCLES[-1], begin_with: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.seed, self.steps = seed, steps
         self.tokenizer = (
@@ -73,27 +75,17 @@ class Tales:
         )
         self.speller = Speller(self.tokenizer)
         self.model = LlamaForCausalLM.from_pretrained(begin_with) if begin_with else build(self.tokenizer)
-        inner = list(self.model.model.layers.parameters())
-        matrices = [weights for weights in inner if weights.ndim == 2]
-        known = {id(weights) for weights in matrices}
-        others = [weights for weights in self.model.parameters() if id(weights) not in known]
-        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
-            torch.optim.Muon(matrices, lr=MATRIX_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
-        )
+        self.optimizers = Pair(self.model, between_layers(self.model.model.layers), (MATRIX_RATE, OTHER_RATE))
 
     def step(self, number: int) -> dict[str, float]:
-        for optimizer, peak in zip(self.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = rate(number, self.steps, peak, warm_up=WARM_UP)
         self.model.train()
-        loss = self.model(**self.batch(number)).loss
-        loss.backward()
-        size = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        return {"loss": loss.item(), "gradient": float(size)}
+        rows = self.batch(number)
+        return self.optimizers.descend(lambda: self.model(**rows).loss, self.rate(number))
+
+    def rate(self, number: int) -> float:
+        """The share of the full rate, by the cycle that this step falls into."""
+        begin, end = next(cycle for cycle in pairwise((0, *CYCLES)) if number < cycle[1])
+        return rate(number - begin, min(end, self.steps) - begin, 1.0, warm_up=WARM_UP)
 
     def batch(self, number: int) -> dict[str, Tensor]:
         """The rows of one step."""
@@ -103,13 +95,12 @@ class Tales:
     def state(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "optimizers": self.optimizers.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+        self.optimizers.restore(state["optimizers"])
 
     def sample(self, path: Path) -> None:
         """A page of what it says now."""

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from pipelines.catalog import digest_folder
-from pipelines.training import course, export, figures, muon, pictures
+from pipelines.training import course, export, figures, pictures
+from pipelines.training.optimizers import Pair, between_layers
 from pipelines.training.rows import renewed
 from pipelines.training.store import Store
 
@@ -275,25 +276,50 @@ def test_a_digest_is_written_into_its_own_row(tmp_path):
         renewed(before, tmp_path, ["owls"])
 
 
-@pytest.mark.parametrize("shape", [(12, 30), (30, 12)])
-def test_directions_are_made_nearly_orthogonal(shape):
+class Two(torch.nn.Module):
+    """A table, a matrix between, and a gain: one of each sort of weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(8, 8)
+        self.layers = torch.nn.ModuleList([torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.LayerNorm(8))])
+
+    def forward(self, rows):
+        return self.layers[0](self.table(rows))
+
+
+def test_muon_gets_the_matrices_between_and_adamw_all_else():
+    model = Two()
+    pair = Pair(model, between_layers(model.layers), (0.1, 0.01))
+
+    muon, adamw = (
+        [one for group in each.param_groups for one in group["params"]] for each in pair.optimizers
+    )
+
+    assert [one is model.layers[0][0].weight for one in muon] == [True]
+    assert sorted(map(id, (*muon, *adamw))) == sorted(map(id, model.parameters()))
+
+
+def test_the_pair_learns_and_resumes_to_the_same_weights():
     torch.manual_seed(0)
-    matrix = torch.randn(shape) * torch.rand(shape[1])
+    rows, wanted = torch.arange(8), torch.nn.functional.layer_norm(torch.randn(8, 8), (8,))
 
-    values = torch.linalg.svdvals(muon.orthogonal(matrix))
+    def trained(pair, steps):
+        for number in steps:
+            loss = pair.descend(
+                lambda: (pair.model(rows) - wanted).square().mean(), course.rate(number, 200, 1.0, warm_up=5)
+            )["loss"]
+        return loss
 
-    assert values.min() > 0.3
-    assert values.max() < 1.3
+    whole, first, second = (Pair(m := Two(), between_layers(m.layers), (0.1, 0.1)) for _ in range(3))
+    first.model.load_state_dict(whole.model.state_dict())
+    before = trained(whole, range(1))
+    trained(whole, range(1, 200))
+    trained(first, range(80))
+    second.model.load_state_dict(first.model.state_dict())
+    second.restore(first.state())
+    after = trained(second, range(80, 200))
 
-
-def test_muon_learns_a_matrix():
-    torch.manual_seed(0)
-    wanted, weight = torch.randn(8, 8), torch.nn.Parameter(torch.zeros(8, 8))
-    optimizer = muon.Muon([weight], lr=0.1, weight_decay=0.0)
-    for number in range(200):
-        optimizer.param_groups[0]["lr"] = course.rate(number, 200, 0.3, warm_up=5)
-        optimizer.zero_grad()
-        (weight - wanted).square().mean().backward()
-        optimizer.step()
-
-    assert (weight - wanted).abs().max() < 0.1
+    assert after < before / 20
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name]), name
