@@ -72,6 +72,19 @@ class OwnerLimit(InfraError):
     """The owner has reached a limit."""  # 429
 
 
+class TooFast(OwnerLimit):
+    """The owner submits jobs faster than it may."""  # 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"You submit faster than you may; the same request is accepted in {seconds} s.")
+        self.retry_after = seconds
+        """Seconds from now until there is room for this request."""
+
+
+class TooManyAtOnce(InfraError):
+    """A list has more jobs than its owner may ever submit at once."""  # 422
+
+
 class SystemFull(InfraError):
     """The queue has reached the limit for the whole system."""  # 503
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 import redis
 
 from infra import logs
-from infra.admin import backups, collecting, keys
+from infra.admin import backups, collecting, keys, owners
 from infra.admin.command import FAILED, INVALID, RUNNING, UNREACHABLE
 from infra.backup import BadBackup
 from infra.connections import connect
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     keys.add_commands(commands)
+    owners.add_commands(commands)
     collecting.add_commands(commands)
     backups.add_commands(commands)
     return parser

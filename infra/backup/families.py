@@ -2,8 +2,8 @@
 
 from infra.jobs.scripts import PREFIX
 
-COPIED = ("keys", "key:", "hook:", "hooks:", "hook-secret:", "paused")
-"""As they are: API keys, webhook endpoints and their secrets, what is paused."""
+COPIED = ("keys", "key:", "hook:", "hooks:", "hook-secret:", "paused", "owner_settings")
+"""As they are: API keys, webhook endpoints and their secrets, what is paused, owners' own settings."""
 
 TREATED = ("j:", "archived", "outbox:msg_", "upload:", "idem:", "queue:", "hooked", "sequence")
 """Kind by kind, see take.py."""
@@ -19,6 +19,7 @@ MADE_ANEW = (
 LEFT_OUT = (
     *("w:", "workers", "park:"),  # workers tell again
     *("ev:", "a:", "fair:", "ticked_at", "hooked:cursor", "confirm", "skew", "restored"),
+    *("bucket:", "rate:"),
     *("outbox:lane:", "outbox:lanes", "outbox:flying", "outbox:busy", "outbox:due", "outbox:turns"),
     *("outbox:taken:", "hook-gone:"),
 )

@@ -17,6 +17,10 @@ class LimitSettings(Protocol):
     @property
     def max_running_per_owner(self) -> int: ...
     @property
+    def submit_rate_per_owner(self) -> float: ...
+    @property
+    def submit_burst_per_owner(self) -> int: ...
+    @property
     def max_queued(self) -> int: ...
     @property
     def max_crashes(self) -> int: ...
@@ -37,6 +41,10 @@ class Limits:
     max_queued_per_owner: int = 1000
     max_running_per_owner: int = 0
     """0: no limit."""
+    submit_rate_per_owner: float = 0.0
+    """Jobs a second; 0: no limit."""
+    submit_burst_per_owner: int = 50
+    """Jobs at once."""
     max_queued: int = 100_000
     """In the whole system."""
     max_crashes: int = 3
@@ -50,6 +58,8 @@ class Limits:
             lease_seconds=settings.lease_seconds,
             max_queued_per_owner=settings.max_queued_per_owner,
             max_running_per_owner=settings.max_running_per_owner,
+            submit_rate_per_owner=settings.submit_rate_per_owner,
+            submit_burst_per_owner=settings.submit_burst_per_owner,
             max_queued=settings.max_queued,
             max_crashes=settings.max_crashes,
             max_losses=settings.max_losses,
@@ -126,6 +136,9 @@ class Standing:
     """Estimated place in its queue, 1 for the next one; None when it is not ready to be claimed."""
     paused: bool
     """Its queue or its model is paused."""
+    estimated_start_seconds: float | None = None
+    """In what time it may start, from how fast such jobs went of late; None when that is not known: nothing
+    was measured, no live worker can run it, it is held back by a pause or its owner's limit, or not ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,10 @@ class QueueStats:
     """Jobs that ended so, ever."""
     device_seconds: float
     """Estimated cost of all that was claimed, ever."""
+    jobs_per_second: float
+    """Attempts that ended a second, over the last minutes."""
+    seconds_per_job: float | None
+    """How long a worker was busy for each of them; None when none ended within the last hour."""
     workers: int
     """Live workers that serve this queue."""
     parked: int

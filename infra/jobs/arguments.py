@@ -11,9 +11,9 @@ RANKS = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
 
 def enqueue_arguments(job: NewJob) -> dict[str, Any]:
-    """Of the enqueue script, for one of its jobs. ValueError for a cost or weight that is not above 0."""
-    if not (job.cost > 0 and job.weight > 0):
-        raise ValueError("a job's cost and weight are above 0")
+    """Of the enqueue script, for one of its jobs. ValueError for a cost that is not above 0."""
+    if not job.cost > 0:
+        raise ValueError("a job's cost is above 0")
     arguments = {
         "id": job.id,
         "fields": new_fields(job),
@@ -57,7 +57,6 @@ def again(old: Job, new_id: str) -> NewJob:
         expires_in_seconds=old.expires_in_seconds,
         start_deadline_seconds=_seconds(old.created_at, old.start_deadline_at),
         deadline_seconds=_seconds(old.created_at, old.deadline_at),
-        weight=old.weight,
         webhook=old.webhook,
         seed_chosen=old.seed_chosen,
     )

@@ -78,7 +78,7 @@ def new_fields(job: NewJob) -> dict[str, str]:
         "version": "1",
         "priority": Priority(job.priority).value,
         "cost": repr(float(job.cost)),
-        "weight": repr(float(job.weight)),
+        "weight": "1.0",  # until it is claimed
         "inputs": dump(job.inputs),
         "metadata": dump(job.metadata),
         "waits_for": dump(list(job.waits_for)),

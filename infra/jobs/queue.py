@@ -10,7 +10,16 @@ import redis
 from infra.archive import Archive
 from infra.connections import Durability, translate
 from infra.crash_points import CrashPoint, crash_point
-from infra.errors import IdempotencyMismatch, JobGone, JobNotFound, OwnerLimit, SystemFull, WorkerPaused
+from infra.errors import (
+    IdempotencyMismatch,
+    JobGone,
+    JobNotFound,
+    OwnerLimit,
+    SystemFull,
+    TooFast,
+    TooManyAtOnce,
+    WorkerPaused,
+)
 from infra.jobs import survey
 from infra.jobs.answers import (
     Beat,
@@ -82,8 +91,9 @@ class JobQueue:
     def enqueue(self, jobs: Sequence[NewJob], idempotency: Idempotency | None = None) -> Enqueued:
         """Accept all these jobs of one owner, or none; on disk when this returns.
 
-        OwnerLimit, SystemFull: nothing was accepted. JobNotFound: `waits_for` names no job of this owner.
-        IdempotencyMismatch: the key was used for another request. JobGone: its job was deleted.
+        OwnerLimit (TooFast among them), TooManyAtOnce, SystemFull: nothing was accepted. JobNotFound:
+        `waits_for` names no job of this owner. IdempotencyMismatch: the key was used for another request.
+        JobGone: its job was deleted.
         """
         if len({job.owner for job in jobs}) != 1:
             raise ValueError("enqueue takes the jobs of one owner, at least one")
@@ -158,7 +168,10 @@ class JobQueue:
     def standing(self, job: Job) -> Standing | None:
         """Where it stands in its queue; None when it is not queued any more."""
         word, value, _ = self._scripts.run("position", job_id=job.id)
-        return Standing(int(value[0]) or None, bool(value[1])) if word == "ok" else None
+        if word != "ok":
+            return None
+        place, paused, start_ms = value
+        return Standing(place or None, bool(paused), None if start_ms < 0 else start_ms / 1000)
 
     def cancel(self, job_id: str, owner: str) -> Job:
         """Cancel now when it is queued, ask its worker when it runs, leave it alone when it is final."""
@@ -369,6 +382,10 @@ def _raise_refusal(word: str, value: Any) -> None:
     if word == "mismatch":
         raise IdempotencyMismatch
     if word == "owner_limit":
-        raise OwnerLimit
+        raise OwnerLimit(f"You have {value[0]:,} jobs queued, of {value[1]:,} that you may have.")
+    if word == "too_fast":
+        raise TooFast(value)
+    if word == "too_many":
+        raise TooManyAtOnce(f"You may submit {value:,} jobs at once, so a list may not have more.")
     if word == "system_full":
         raise SystemFull

@@ -215,7 +215,7 @@ class Job:
     front: bool
     """An operator has raised it: whenever it is ready it stands before all others of its queue."""
     weight: float
-    """Share of the owner: with 2.0 it is charged half, so gets twice as much as one with 1.0."""
+    """Weight of the owner when it was last claimed: with 2.0 it was charged half of the cost."""
     webhook: str | None = None
     """Who is told when it is over: the id of a webhook endpoint (`we_…`) or a URL."""
     seed_chosen: bool = False
@@ -251,7 +251,6 @@ class NewJob:
     """From now until it must have started."""
     deadline_seconds: float | None = None
     """From now until it must be done."""
-    weight: float = 1.0
     webhook: str | None = None
     seed_chosen: bool = False
 

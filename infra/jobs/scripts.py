@@ -30,6 +30,12 @@ TICK_BATCH = 500
 TICK_HOOKED = 200
 """Jobs with a webhook that one tick checks for an untold end."""
 
+RATE_SECONDS = 300
+"""How far back measured rates look: what ended so long ago counts for a third of what ends now."""
+
+RATE_KEPT_SECONDS = 3600
+"""After so long without an end nothing is known of how fast workers are."""
+
 CONFIRM_MS = 700
 """How long one WAITAOF may take: less than the second after which the client gives a reply up."""
 
@@ -150,8 +156,15 @@ def _config(limits: Limits) -> dict[str, Any]:
         "schema": SCHEMA,
         "lease_ms": lease_ms,
         "gap_ms": lease_ms * 2 // 3,
-        "max_queued_per_owner": limits.max_queued_per_owner,
-        "max_running": limits.max_running_per_owner,
+        "owner": {
+            "weight": 1,
+            "max_queued": limits.max_queued_per_owner,
+            "max_running": limits.max_running_per_owner,
+            "rate": limits.submit_rate_per_owner,
+            "burst": limits.submit_burst_per_owner,
+        },
+        "rate_ms": RATE_SECONDS * 1000,
+        "rate_kept_ms": RATE_KEPT_SECONDS * 1000,
         "max_queued": limits.max_queued,
         "max_crashes": limits.max_crashes,
         "max_losses": limits.max_losses,

@@ -1,6 +1,7 @@
 """Reads that change nothing: queues, workers, owners, flags, what is over. Used by JobQueue only."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ import redis
 
 from infra.jobs.answers import Beat, Expired, OwnerUsage, QueueStats, WorkerCard, WorkerInfo
 from infra.jobs.codec import known_fields
-from infra.jobs.scripts import PREFIX
+from infra.jobs.scripts import PREFIX, RATE_KEPT_SECONDS, RATE_SECONDS
 
 
 def owner_usage(state: redis.Redis, owner: str) -> OwnerUsage:
@@ -29,7 +30,8 @@ def _queue_stats(state: redis.Redis, name: str, live: Sequence[WorkerInfo], now:
     pipe.hgetall(f"{PREFIX}queue:{name}")
     pipe.zrange(f"{PREFIX}since:{name}", 0, 0, withscores=True)
     pipe.hexists(f"{PREFIX}paused", f"queue:{name}")
-    counters, oldest, paused = pipe.execute()
+    pipe.hgetall(f"{PREFIX}rate:{name}")
+    counters, oldest, paused, rate = pipe.execute()
     serving = [worker for worker in live if name in worker.card.queues]
     return QueueStats(
         name=name,
@@ -42,10 +44,28 @@ def _queue_stats(state: redis.Redis, name: str, live: Sequence[WorkerInfo], now:
         failed=int(counters.get("failed", 0)),
         cancelled=int(counters.get("cancelled", 0)),
         device_seconds=float(counters.get("device_seconds", 0)),
+        jobs_per_second=_jobs_per_second(rate, now),
+        seconds_per_job=_seconds_per_job(rate, now),
         workers=len(serving),
         parked=sum(worker.parked for worker in serving),
         paused=bool(paused),
     )
+
+
+def _jobs_per_second(rate: Mapping[str, str], now: int) -> float:
+    """What `rate:<queue>` says (4_rates.lua), as of now: what is weighted by exp(-age / τ) adds up to
+    τ (1 - exp(-t / τ)) seconds since the first attempt began, t ago."""
+    if not rate:
+        return 0.0
+    faded = math.exp(-max(0, now - int(rate["at"])) / 1000 / RATE_SECONDS)
+    seconds = max(1.0, (now - int(rate["since"])) / 1000)
+    return float(rate["jobs"]) * faded / (RATE_SECONDS * -math.expm1(-seconds / RATE_SECONDS))
+
+
+def _seconds_per_job(rate: Mapping[str, str], now: int) -> float | None:
+    if not rate or now - int(rate["at"]) > RATE_KEPT_SECONDS * 1000:
+        return None
+    return float(rate["busy"]) / float(rate["jobs"])
 
 
 def workers(state: redis.Redis) -> tuple[WorkerInfo, ...]:

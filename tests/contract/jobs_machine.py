@@ -63,7 +63,6 @@ wishes = st.fixed_dictionaries(
     {
         "priority": st.sampled_from(Priority),
         "cost": st.sampled_from([0.5, 1.0, 20.0]),
-        "weight": st.sampled_from([1.0, 2.0]),
         "start_deadline_seconds": st.sampled_from([None, None, 3.0]),
         "deadline_seconds": st.sampled_from([None, None, 5.0]),
         "webhook": st.sampled_from([None, "we_1"]),

@@ -130,8 +130,9 @@ end
 
 local function charge(job)
   local cost = number(job.cost)
+  local share = cost / setting(job.owner, 'weight')
   fair_charge('queues', job.queue, cost)
-  rank_owner(job.queue, job.owner, fair_charge(owner_clock(job.queue), job.owner, cost / number(job.weight)))
+  rank_owner(job.queue, job.owner, fair_charge(owner_clock(job.queue), job.owner, share))
   redis.call('HINCRBYFLOAT', queue_key(job.queue), 'device_seconds', cost)
 end
 
@@ -142,7 +143,7 @@ local function start(job)
   local attempt = {id = A.attempt_id, number = count_now, worker = worker.id, device = worker.device, started_at = now}
   save(job, {
     status = 'running', attempt_id = A.attempt_id, attempt_count = count_now, progress = '', passed = 0,
-    started_at = job.started_at ~= '' and job.started_at or now,
+    started_at = job.started_at ~= '' and job.started_at or now, weight = setting(job.owner, 'weight'),
     ['attempt:' .. count_now] = cjson.encode(attempt),
   })
   redis.call('HSET', attempt_key(A.attempt_id), 'job', job.id)

@@ -1,5 +1,6 @@
 -- Accept all jobs or none. Said again (same idempotency key, or the same ids by the client's own retry): the same
--- jobs as they stand. Answers: ok | replayed | mismatch | missing <id> | owner_limit | system_full; records.
+-- jobs as they stand. Answers: ok | replayed | mismatch; records. Or missing, id | owner_limit, {queued, most} |
+-- system_full | too_many, burst | too_fast, seconds.
 
 local function records(ids)
   local found = {}
@@ -33,9 +34,22 @@ local function refusal()
     end
     given[job.id] = true
   end
-  local queued = number(redis.call('HGET', P .. 'count:' .. A.owner, 'queued'))
-  if queued + #A.jobs > C.max_queued_per_owner then return answer('owner_limit') end
+  local queued, most = number(redis.call('HGET', count_key(A.owner), 'queued')), setting(A.owner, 'max_queued')
+  if queued + #A.jobs > most then return answer('owner_limit', {queued, most}) end
   if number(redis.call('HGET', P .. 'count', 'queued')) + #A.jobs > C.max_queued then return answer('system_full') end
+end
+
+-- Take a token for each job out of the owner's bucket, if there are enough. A bucket of `burst` tokens that `rate` a
+-- second flow into is kept as the time when it is full again, which each token taken moves on by 1 / rate.
+local function slow_down()
+  local rate, burst = setting(A.owner, 'rate'), setting(A.owner, 'burst')
+  if rate == 0 then return nil end
+  if #A.jobs > burst then return answer('too_many', burst) end
+  local key, token_ms = P .. 'bucket:' .. A.owner, 1000 / rate
+  local full_at = math.max(now, math.min(number(redis.call('GET', key)), now + burst * token_ms)) + #A.jobs * token_ms
+  local early_ms = full_at - now - burst * token_ms - 0.01  -- numbers of this size are that exact
+  if early_ms > 0 then return answer('too_fast', math.min(math.ceil(early_ms / 1000), 2^31)) end
+  redis.call('SET', key, full_at, 'PX', math.min(math.ceil(full_at - now), 2^52))
 end
 
 local function after(seconds) return seconds and now + math.floor(seconds * 1000) or '' end
@@ -79,7 +93,7 @@ local function create(new)
   end
 end
 
-local early = known() or refusal()
+local early = known() or refusal() or slow_down()
 if early then return early end
 for _, new in ipairs(A.jobs) do create(new) end
 if idem_key then

@@ -45,7 +45,7 @@ def in_file(path: Path) -> Iterator[tuple[str, str]]:
             rest = "".join(lines[split - 1 : node.end_lineno])
             whole = textwrap.dedent(head + rest)
             if (
-                split <= node.end_lineno
+                node.lineno < split <= node.end_lineno  # its body has lines of its own
                 and SHORTEST <= len(whole) <= LONGEST
                 and whole.isascii()
                 and "\t" not in whole

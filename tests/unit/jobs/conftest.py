@@ -11,6 +11,7 @@ from infra.jobs.answers import Committed, Limits, WorkerCard
 from infra.jobs.bulk import Bulk
 from infra.jobs.events import Event, Events
 from infra.jobs.operator import Operator
+from infra.jobs.owners import Owners
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Artifact, Job, NewJob, new_attempt_id, new_job_id
 from infra.jobs.scripts import PREFIX
@@ -33,6 +34,7 @@ class Bench:
         self.events = Events(self.state)
         self.bulk = Bulk(self.state, self.queue)
         self.operator = Operator(self.state, limits=self.limits, ring=self._hear)
+        self.owners = Owners(self.state, limits=self.limits, ring=self._hear)
         self.queue.tick()
 
     def _hear(self, queue: str, job_id: str) -> None:

@@ -265,10 +265,10 @@ def test_many_are_cancelled_by_filters(bench: Bench) -> None:
 
 
 def test_a_retry_is_a_new_job(bench: Bench) -> None:
-    old = bench.finish(inputs={"seed": 3}, deadline_seconds=60, weight=2.0, metadata={"m": 1})
+    old = bench.finish(inputs={"seed": 3}, deadline_seconds=60, metadata={"m": 1})
     new = bench.queue.retry(old.id, "ann")
 
-    assert (new.retry_of, new.inputs, new.metadata, new.weight) == (old.id, old.inputs, {"m": 1}, 2.0)
+    assert (new.retry_of, new.inputs, new.metadata) == (old.id, old.inputs, {"m": 1})
     assert (new.deadline_at or 0) - new.created_at == 60_000
     assert bench.queue.get(old.id).retried_as == new.id
     assert bench.queue.get(old.id).artifacts == old.artifacts

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+from infra.jobs.owners import OwnerSettings
 from infra.jobs.record import Job, Outcome
 from tests.unit.jobs.conftest import CARD, Bench
 
@@ -44,9 +45,10 @@ def test_shares_are_device_seconds_not_jobs(bench: Bench) -> None:
 
 
 def test_a_weight_multiplies_the_share(bench: Bench) -> None:
+    bench.owners.change("bob", OwnerSettings(weight=3.0))
     for _ in range(20):
-        bench.add("ann", weight=1.0)
-        bench.add("bob", weight=3.0)
+        bench.add("ann")
+        bench.add("bob")
 
     assert Counter(job.owner for job in serve(bench, 12)) == {"ann": 3, "bob": 9}
 
@@ -166,7 +168,7 @@ def test_the_place_in_the_queue_counts_turns(bench: Bench) -> None:
     bob = [bench.add("bob") for _ in range(2)]
 
     assert [position(bench, job) for job in ann] == [1, 3, 5]
-    assert [position(bench, job) for job in bob] == [1, 3]
+    assert [position(bench, job) for job in bob] == [2, 4]
     running = bench.claim()
     assert running is not None
     assert bench.queue.standing(running) is None

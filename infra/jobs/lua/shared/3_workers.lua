@@ -26,9 +26,10 @@ end
 local function register(worker)
   local key = worker_key(worker.id)
   if redis.call('HGET', key, 'card') ~= worker.card then
-    local since = redis.call('HGET', key, 'since') or now
+    local since, ended_at = unpack(redis.call('HMGET', key, 'since', 'ended_at'))
     forget_worker(worker.id)
-    redis.call('HSET', key, 'card', worker.card, 'queues', cjson.encode(worker.queues), 'since', since)
+    redis.call('HSET', key, 'card', worker.card, 'queues', cjson.encode(worker.queues), 'since', since or now,
+               'ended_at', ended_at or '')
     for _, model in ipairs(worker.models) do redis.call('HSET', key, 'model:' .. model, 1) end
     for _, queue in ipairs(worker.queues) do redis.call('SADD', P .. 'queues', queue) end
   end

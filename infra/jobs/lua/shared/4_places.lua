@@ -21,8 +21,11 @@ local function queue_key(queue) return P .. 'queue:' .. queue end
 local function front_key(queue) return P .. 'front:' .. queue end
 local function owner_clock(queue) return 'owner:' .. queue end
 
-local function at_limit(owner)
-  return C.max_running > 0 and number(redis.call('HGET', count_key(owner), 'running')) >= C.max_running
+-- Whether the owner may run no more, when `more` of its jobs are about to start.
+local function at_limit(owner, more)
+  local most = setting(owner, 'max_running')
+  if most == 0 then return false end
+  return number(redis.call('HGET', count_key(owner), 'running')) + (more or 0) >= most
 end
 
 -- Put an owner's virtual time wherever its ready jobs are found.

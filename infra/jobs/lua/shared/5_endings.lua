@@ -12,6 +12,7 @@ local function end_attempt(job, outcome, error_text)
   attempt.outcome = outcome
   attempt.error = error_text  -- JSON text within JSON: decoding and encoding here could change it
   save(job, {[field] = cjson.encode(attempt)})
+  measure(job, attempt)
 end
 
 local function message_id(job_id) return 'msg_' .. string.sub(job_id, 5) end

@@ -155,6 +155,15 @@ def test_the_standard_library_is_read_as_functions():
         assert library.SHORTEST <= len(head + rest) <= library.LONGEST
 
 
+def test_a_function_on_one_line_is_no_example(tmp_path):
+    """It has no head to ask with."""
+    (tmp_path / "a.py").write_text(
+        "def isxdigit(c): return isdigit(c) or 65 <= ctoi(c) <= 70 or 97 <= ctoi(c) <= 102\n"
+    )
+
+    assert list(library.in_file(tmp_path / "a.py")) == []
+
+
 def test_hidden_tests_compare_strictly():
     cases = (hidden.Case([2], [1, 2]), hidden.Case([0], {"a": 1.5}))
     right = "def f(n):\n    return [1, 2] if n else {'a': 3 / 2}"
