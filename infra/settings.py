@@ -243,9 +243,26 @@ class Settings(BaseModel):
     )
 
     # Limits
-    max_queued_per_owner: int = Field(1000, ge=1, description="Jobs that one owner may have waiting.")
+    max_queued_per_owner: int = Field(
+        1000,
+        ge=1,
+        description="Jobs that one owner may have waiting. This and the next three hold for owners that an"
+        " operator has given nothing else.",
+    )
     max_running_per_owner: int = Field(
         0, ge=0, description="Jobs of one owner that run at once; 0: no limit."
+    )
+    submit_rate_per_owner: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="Jobs that one owner may submit a second, in the long run; 0: no limit.",
+    )
+    submit_burst_per_owner: int = Field(
+        50,
+        ge=1,
+        description="Jobs that one owner may submit at once before `submit_rate_per_owner` holds it back; a"
+        " list may not be longer.",
     )
     max_queued: int = Field(100_000, ge=1, description="Jobs that may wait in the whole system.")
     max_attempts: int = Field(3, ge=1, description="A job fails after this many failed attempts.")
