@@ -195,6 +195,8 @@ def _new_job(draft: Draft, owner: str) -> NewJob:
         deadline_seconds=submission.deadline_seconds,
         webhook=submission.webhook,
         seed_chosen=resolved.seed_chosen,
+        batch=resolved.inputs.batch(),
+        rows=resolved.inputs.n,
     )
 
 

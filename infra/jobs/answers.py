@@ -1,6 +1,7 @@
 """What goes into JobQueue's calls and comes out of them, besides the record itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -82,6 +83,8 @@ class WorkerCard:
     """Names of all models that it could run; it is never given a job of another."""
     warm: tuple[str, ...] = ()
     """Those of them that are loaded now."""
+    batches: Mapping[str, int] = field(default_factory=dict)
+    """How many rows of a model share a run at most, by the model's name; 1 where nothing is said."""
     given_up: tuple[str, ...] = ()
     """Names of models that no live worker can run: it takes their jobs too, to fail them."""
 
@@ -126,6 +129,8 @@ class Enqueued:
     """In the order given."""
     replayed: bool
     """The idempotency key was known: these are the jobs of the first request, as they stand now."""
+    paused: tuple[bool, ...] | None = None
+    """Of jobs that are new: whether a pause holds each of them back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """What scripts are given about jobs and workers, made from the records of Python."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from infra.jobs.answers import WorkerCard
-from infra.jobs.codec import dump, new_fields
+from infra.jobs.codec import dump, new_fields, read_job
 from infra.jobs.record import Job, NewJob, Priority
 
 RANKS = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
@@ -27,6 +29,15 @@ def enqueue_arguments(job: NewJob) -> dict[str, Any]:
     return arguments | {name: value for name, value in deadlines.items() if value is not None}
 
 
+def read_new_job(arguments: Mapping[str, Any], created_at: int) -> Job:
+    """The record that the enqueue script has made of its arguments, unless it ended at once."""
+    fields = {**arguments["fields"], "created_at": created_at}
+    for name in ("start_deadline", "deadline"):
+        if f"{name}_seconds" in arguments:
+            fields[f"{name}_at"] = created_at + math.floor(arguments[f"{name}_seconds"] * 1000)
+    return read_job(fields)
+
+
 def card_arguments(worker: WorkerCard) -> dict[str, Any]:
     """Of claim and beat; `card` is kept as it is, for who asks for the workers."""
     return {
@@ -35,6 +46,7 @@ def card_arguments(worker: WorkerCard) -> dict[str, Any]:
         "queues": worker.queues,
         "models": (*worker.models, *worker.given_up),
         "warm": worker.warm,
+        "batches": worker.batches,
         "card": dump(asdict(worker)),
     }
 
@@ -59,6 +71,8 @@ def again(old: Job, new_id: str) -> NewJob:
         deadline_seconds=_seconds(old.created_at, old.deadline_at),
         webhook=old.webhook,
         seed_chosen=old.seed_chosen,
+        batch=old.batch,
+        rows=old.rows,
     )
 
 

@@ -62,6 +62,8 @@ def read_job(fields: Mapping[str, str]) -> Job:
         weight=float(fields["weight"]),
         webhook=fields.get("webhook") or None,
         seed_chosen=bool(fields.get("seed_chosen")),
+        batch=fields.get("batch", ""),
+        rows=int(fields.get("rows", 1)),
     )
 
 
@@ -87,6 +89,8 @@ def new_fields(job: NewJob) -> dict[str, str]:
     }
     chosen = "1" if job.seed_chosen else None
     optional = {"retry_of": job.retry_of, "webhook": job.webhook, "seed_chosen": chosen}
+    if job.batch:
+        optional |= {"batch": job.batch, "rows": str(job.rows)}
     return fields | {name: value for name, value in optional.items() if value}
 
 

@@ -38,7 +38,7 @@ from infra.jobs.answers import (
     WorkerInfo,
 )
 from infra.jobs.archived import Archived
-from infra.jobs.arguments import again, card_arguments, enqueue_arguments
+from infra.jobs.arguments import again, card_arguments, enqueue_arguments, read_new_job
 from infra.jobs.codec import dump, dump_artifacts, dump_error, pairs, read_job
 from infra.jobs.record import (
     Artifact,
@@ -97,16 +97,21 @@ class JobQueue:
         """
         if len({job.owner for job in jobs}) != 1:
             raise ValueError("enqueue takes the jobs of one owner, at least one")
+        given = [enqueue_arguments(job) for job in jobs]
         word, value, _ = self._rung(
-            self._scripts.run_durably(
+            self._scripts.run_together(
                 "enqueue",
                 owner=jobs[0].owner,
-                jobs=[enqueue_arguments(job) for job in jobs],
+                jobs=given,
                 key=idempotency and idempotency.key,
                 fingerprint=idempotency and idempotency.fingerprint,
             )
         )
         _raise_refusal(word, value)
+        if word == "new":
+            created_at, *held = value
+            new = tuple(read_new_job(arguments, created_at) for arguments in given)
+            return Enqueued(new, replayed=False, paused=tuple(bool(each) for each in held))
         records = [pairs(flat) for flat in value]
         if word == "replayed" and idempotency and not all(records):  # some are archived or gone
             return Enqueued(self.replayed(jobs[0].owner, idempotency) or (), replayed=True)
@@ -223,17 +228,39 @@ class JobQueue:
     # For workers
 
     def claim(self, worker: WorkerCard, attempt_id: str) -> Job | None:
-        """The best job for this worker, now running under `attempt_id`; None parks the worker as idle.
+        """The best job for this worker, alone, now running under `attempt_id`; else see `claim_batch`."""
+        return next(iter(self._claim(worker, attempt_id, rows=1)), None)
 
-        Use a new attempt id for every claim that is not a repetition of one whose answer got lost.
-        WorkerPaused: it is not parked, so nobody rings for it; it finds out by claiming when that is over.
+    def claim_batch(
+        self, worker: WorkerCard, attempt_id: str, *, held: Sequence[str] = (), ahead: bool = False
+    ) -> tuple[Job, ...]:
+        """The best job for this worker and jobs that can share its run, up to the largest full bucket; each
+        now runs under its own `attempt_id`, the first under the one given. None parks the worker as idle.
+
+        Use a new attempt id for every claim that is not a repetition of one whose answer got lost. `held`:
+        jobs that the worker has already. `ahead`: it is still busy with them, so that it is given nothing
+        that an idle worker could run, and is not parked. WorkerPaused: it is not parked, so nobody rings for
+        it; it finds out by claiming when that is over.
         """
-        word, record, _ = self._rung(
-            self._scripts.run("claim", worker=card_arguments(worker), attempt_id=attempt_id)
+        return self._claim(worker, attempt_id, held=held, ahead=ahead or None)
+
+    def claim_like(
+        self, worker: WorkerCard, attempt_id: str, job: Job, rows: int, *, held: Sequence[str]
+    ) -> tuple[Job, ...]:
+        """Jobs, of at most so many rows, that may join the run of this one: none while it is the turn of a
+        job that cannot. The worker is not parked."""
+        return self._claim(worker, attempt_id, like=(job.model, job.batch), rows=rows, held=held)
+
+    def _claim(
+        self, worker: WorkerCard, attempt_id: str, *, held: Sequence[str] = (), **how: Any
+    ) -> tuple[Job, ...]:
+        card = card_arguments(worker)
+        word, records, _ = self._rung(
+            self._scripts.run("claim", worker=card, attempt_id=attempt_id, held=list(held), **how)
         )
         if word == "paused":
             raise WorkerPaused
-        return read_job(pairs(record)) if word == "ok" else None
+        return tuple(read_job(pairs(record)) for record in records) if word == "ok" else ()
 
     def beat(
         self,

@@ -221,6 +221,10 @@ class Job:
     seed_chosen: bool = False
     """Whether its seed was chosen for it. One that was given must repeat bit for bit, so it is not computed
     in a batch whose other members come and go."""
+    batch: str = ""
+    """Digest of what jobs must have in common to share a run; empty: it shares none."""
+    rows: int = 1
+    """How many of a run's rows it takes: its `n`."""
 
     @property
     def alone(self) -> bool:
@@ -253,6 +257,8 @@ class NewJob:
     """From now until it must be done."""
     webhook: str | None = None
     seed_chosen: bool = False
+    batch: str = ""
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)

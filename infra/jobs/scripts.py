@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits
 from infra.jobs.codec import dump, dump_error
 from infra.jobs.record import FAULTS, SCHEMA
+from infra.jobs.together import Together
 
 PREFIX = "atl:{g0}:"
 """Before every key of the jobs. The braces are a cluster's hash tag: scripts need all keys on one node."""
@@ -54,6 +55,9 @@ FLAGS_SINCE = 7
 Answer = tuple[str, Any, list[list[str]]]
 """What every script answers: a word, a value, and (queue, job id) pairs to ring for."""
 
+Call = tuple[str, Mapping[str, Any]]
+"""A script's name, and its arguments by name."""
+
 
 @cache
 def source(name: str, flags: bool) -> str:
@@ -77,6 +81,7 @@ class Scripts:
         self._confirms = durability in CONFIRMED
         self._replicas = int(durability == "replicated")
         self._knows_flags: bool | None = None  # not asked yet
+        self._together: Together[Call, Answer] = Together(self._run_all_durably)
 
     @translate()
     def run(self, name: str, /, **arguments: Any) -> Answer:
@@ -85,29 +90,46 @@ class Scripts:
 
     @translate()
     def run_durably(self, name: str, /, **arguments: Any) -> Answer:
-        """The same, and its writes are on the server's disk when this returns.
+        """The same, and its writes are on the server's disk when this returns."""
+        answer = self._run_all_durably([(name, arguments)])[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-        WAITAOF speaks for the writes of its own connection only, so a SET goes the same way before it: after
-        a retry on a new connection the script has nothing left to write, though its first run may not yet be
-        on disk.
+    @translate()
+    def run_together(self, name: str, /, **arguments: Any) -> Answer:
+        """The same, in one round trip and one sync with what others in this process ask for meanwhile."""
+        return self._together.ask((name, arguments))
+
+    def _run_all_durably(self, calls: Sequence[Call]) -> list[Answer | Exception]:
+        """The answer to each call, or its own error."""
+        answers = self._confirmed(calls)
+        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            for name in {calls[place][0] for place in unknown}:
+                self._load(name)
+            again = self._confirmed([calls[place] for place in unknown])
+            for place, answer in zip(unknown, again, strict=True):
+                answers[place] = answer
+        return answers
+
+    def _confirmed(self, calls: Sequence[Call]) -> list[Answer | Exception]:
+        """WAITAOF speaks for the writes of its own connection only, so a SET goes the same way before it:
+        after a retry on a new connection the scripts have nothing left to write, though their first run may
+        not yet be on disk.
         """
-        if not self._confirms:
-            return self.run(name, **arguments)
-
-        def confirmed() -> list[Answer]:
-            pipe = self._state.pipeline(transaction=False)
+        pipe = self._state.pipeline(transaction=False)
+        for name, arguments in calls:
             pipe.evalsha(*self._call(name, arguments))
+        if self._confirms:
             pipe.set(PREFIX + "confirm", 1)
             for _ in range(CONFIRM_TRIES):
                 pipe.waitaof(1, self._replicas, CONFIRM_MS)
-            answer, _, *confirmations = pipe.execute(raise_on_error=False)
-            if isinstance(answer, redis.RedisError):
-                raise answer
-            if not any(self._is_confirmed(confirmation) for confirmation in confirmations):
-                raise StateUnavailable("The state server did not confirm in time that this is on disk.")
-            return [answer]
-
-        return self._reloading(name, confirmed)[0]
+        replies = pipe.execute(raise_on_error=False)
+        answers, confirmations = replies[: len(calls)], replies[len(calls) + 1 :]
+        if self._confirms and not any(self._is_confirmed(confirmation) for confirmation in confirmations):
+            raise StateUnavailable("The state server did not confirm in time that this is on disk.")
+        return answers
 
     @translate()
     def run_many(self, name: str, calls: Iterable[Mapping[str, Any]]) -> list[Answer]:
@@ -138,9 +160,13 @@ class Scripts:
         try:
             return cast(list[Answer], run())
         except NoScriptError:
-            self._knows_flags = None
-            self._state.script_load(source(name, self._flags()))
+            self._load(name)
             return cast(list[Answer], run())
+
+    def _load(self, name: str) -> None:
+        """The server may be another one by now."""
+        self._knows_flags = None
+        self._state.script_load(source(name, self._flags()))
 
     def _is_confirmed(self, confirmation: list[int] | redis.RedisError) -> bool:
         """An error here is the answer of a server whose append-only file was turned off."""

@@ -1,6 +1,7 @@
 """What all kinds share: kinds of text, references to files and texts, the inputs that every kind has."""
 
 from collections.abc import Mapping
+from hashlib import blake2s
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -170,6 +171,10 @@ class Inputs(Strict):
         """Requests for one model with equal keys may run in one batch."""
         values = (getattr(self, name) for name in self.batch_fields)
         return (self.kind, *(tuple(value) if isinstance(value, list) else value for value in values))
+
+    def batch(self) -> str:
+        """A short digest of `batch_key`, for the job's record."""
+        return blake2s(repr(self.batch_key()).encode(), digest_size=8).hexdigest()
 
     def cost(self) -> float:
         """Work of this request, in `cost_unit`s, for fair shares and estimates."""

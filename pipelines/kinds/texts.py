@@ -46,6 +46,10 @@ class Written(Inputs):
         [], max_length=8, description="Texts that end an output when they appear; they are not part of it."
     )
 
+    def batch_key(self) -> tuple[str]:
+        """All that is written token by token may run together, whatever its kind."""
+        return ("written",)
+
     def cost(self) -> float:
         """Tokens × outputs, if every output runs to its end."""
         return float(self.n * self.max_tokens)

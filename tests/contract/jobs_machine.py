@@ -37,7 +37,7 @@ from tests.contract.jobs_snapshot import Snapshot, check
 LIMITS = Limits(lease_seconds=10.0, max_queued_per_owner=12, max_crashes=2, max_losses=2)
 GAP_MS = 6666
 WORKERS = {
-    "both": WorkerCard("both", "h", 1, "cpu", ("image", "text"), ("a", "b", "t"), ("a",)),
+    "both": WorkerCard("both", "h", 1, "cpu", ("image", "text"), ("a", "b", "t"), ("a",), {"a": 4, "t": 8}),
     "image": WorkerCard("image", "h", 2, "cpu", ("image",), ("a", "b"), ("b",)),
     "only-a": WorkerCard("only-a", "h", 3, "cpu", ("image",), ("a",), ()),
 }
@@ -66,6 +66,7 @@ wishes = st.fixed_dictionaries(
         "start_deadline_seconds": st.sampled_from([None, None, 3.0]),
         "deadline_seconds": st.sampled_from([None, None, 5.0]),
         "webhook": st.sampled_from([None, "we_1"]),
+        "rows": st.sampled_from([0, 1, 1, 3]),  # 0: shares no run
     }
 )
 
@@ -163,7 +164,8 @@ class JobsMachine(RuleBasedStateMachine):
         link: tuple[str, ...] = (older[-1].id,) if older and links == "after" else ()
         jobs = []
         for model in models:
-            jobs.append(self._job(owner, model, waits_for=link, **wish))
+            shared = {"batch": model if wish["rows"] else "", "rows": wish["rows"] or 1}
+            jobs.append(self._job(owner, model, waits_for=link, **(wish | shared)))
             link = (jobs[-1].id,) if links == "chain" else link
         key = Idempotency(self._new_id("job"), "same")
         room = LIMITS.max_queued_per_owner - self.queue.owner_usage(owner).queued
@@ -238,21 +240,37 @@ class JobsMachine(RuleBasedStateMachine):
         able = self._claimable(card)
         raised = [job_id for job_id in able if self.now.jobs[job_id].front]
         self.woken.discard(worker)
+        held = [job_id for attempt_id, job_id in self.held.items() if self._is_held(job_id, attempt_id)]
         try:
-            job = self.queue.claim(card, attempt_id)
+            jobs = self.queue.claim_batch(card, attempt_id, held=held)
         except WorkerPaused:
             assert worker in self.paused[What.WORKER]
             return
         assert worker not in self.paused[What.WORKER]
         if again:
-            assert self.queue.claim(card, attempt_id) == job
-        if job is None:
+            assert self.queue.claim_batch(card, attempt_id, held=held) == jobs
+        if not jobs:
             assert not able
             return
-        assert job.id in (raised or able)
-        assert (job.status, job.attempt_id) == (Status.RUNNING, attempt_id)
+        assert jobs[0].id in (raised or able)
+        assert jobs[0].attempt_id == attempt_id
+        self._check_riders(card, jobs, able)
         assert worker not in Snapshot.take(self.state).parked_anywhere()
-        self.held[attempt_id] = job.id
+        self.held |= {str(job.attempt_id): job.id for job in jobs}
+
+    def _check_riders(self, card: WorkerCard, jobs: tuple[Job, ...], able: set[str]) -> None:
+        """Jobs that share a run are alike, each could have been claimed, and together they fill a bucket."""
+        assert {job.status for job in jobs} == {Status.RUNNING}
+        assert len({job.attempt_id for job in jobs}) == len({job.id for job in jobs}) == len(jobs)
+        running = Counter(job.owner for job in jobs if not job.front)
+        assert all(count <= self.max_running for count in running.values())
+        if len(jobs) > 1:
+            self._step("share")
+            assert {job.id for job in jobs[1:]} <= able
+            assert len({(job.model, job.batch) for job in jobs}) == 1
+            assert not any(job.alone or not job.batch for job in jobs)
+            assert sum(job.rows for job in jobs) in (2, 4, 8)
+            assert sum(job.rows for job in jobs) <= card.batches[jobs[0].model]
 
     def _claimable(self, card: WorkerCard) -> set[str]:
         now = self.now

@@ -179,6 +179,10 @@ def _check_queue(now: Snapshot, queue: str) -> None:
     """The ready jobs, and every set that leads a claim to them."""
     ready = now.ready(queue)
     assert set(now.zset(f"since:{queue}")) == {job.id for job in ready}
+    sharing = [job for job in ready if job.batch and not job.alone]
+    for line in {f"{job.owner}:{job.model}:{job.batch}" for job in now.jobs.values() if job.batch}:
+        expected = {job.id for job in sharing if f"{job.owner}:{job.model}:{job.batch}" == line}
+        assert set(now.zset(f"alike:{queue}:{line}")) == expected, line
     claimable = now.ready(queue, claimable=True)
     clock = now.zset(f"fair:owner:{queue}:active")
     assert set(clock) == {job.owner for job in claimable}

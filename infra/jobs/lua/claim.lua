@@ -1,9 +1,14 @@
--- Give the worker the best job for it, or park it. Said again with the same attempt id: the same job while it is
--- still ours. Answers: ok, record | none | paused.
+-- Give the worker the best job for it, and jobs that can share its run, or park it. Said again with the same attempt
+-- id: the same jobs, those that are still ours. Answers: ok, records | none | paused.
+--
+-- A.rows   the most rows that may be claimed; else the worker's card says how many rows of a model share a run
+-- A.like   {model, batch} of a run: jobs that can join it, if it is their turn; the worker is busy, so nothing parks it
+-- A.ahead  the worker is busy still: a job only if no idle worker could have it, and nothing parks it
 
 local WARM_LEAD = 30    -- device-seconds that an owner may get ahead because its model is loaded
 local WARM_PASSES = 8   -- times that one job may be passed over by jobs whose model is loaded
 local NEWER_MOST = 20   -- records of newer code that one look goes past, in a line and among owners
+local BUCKETS = {8, 4, 2, 1}  -- rows that a run is filled up to: the largest that is full, nothing is padded
 local RAISED_MOST = 100 -- jobs at the front of a queue that one look goes through for one that this worker can run
 
 local worker = A.worker
@@ -67,6 +72,7 @@ local function may_pass(loaded, first)
     and number(redis.call('HGET', job_key(first.id), 'passed')) < WARM_PASSES
 end
 
+-- The best job of the queue, and the one that was passed over for it.
 local function choose(queue)
   local first, loaded = nil, nil
   for _, candidate in ipairs(candidates(queue)) do
@@ -74,8 +80,7 @@ local function choose(queue)
     if warm[candidate.model] and before(candidate, loaded) then loaded = candidate end
   end
   if loaded and loaded.id ~= first.id and may_pass(loaded, first) then
-    redis.call('HINCRBY', job_key(first.id), 'passed', 1)
-    return loaded
+    return loaded, first
   end
   return first
 end
@@ -123,56 +128,168 @@ end
 
 local function best_job()
   for _, queue in ipairs(queues_in_order()) do
-    local chosen = choose(queue.name)
-    if chosen then return load_job(chosen.id) end
+    local chosen, passed = choose(queue.name)
+    if chosen then return load_job(chosen.id), passed end
   end
 end
 
-local function charge(job)
+local function charge(job, rides)
   local cost = number(job.cost)
   local share = cost / setting(job.owner, 'weight')
-  fair_charge('queues', job.queue, cost)
-  rank_owner(job.queue, job.owner, fair_charge(owner_clock(job.queue), job.owner, share))
+  fair_charge('queues', job.queue, cost, rides)
+  rank_owner(job.queue, job.owner, fair_charge(owner_clock(job.queue), job.owner, share, rides))
   redis.call('HINCRBYFLOAT', queue_key(job.queue), 'device_seconds', cost)
 end
 
-local function start(job)
-  charge(job)
+-- A worker that is busy leaves alone what an idle one could have.
+local function is_others(job)
+  local idle = redis.call('ZRANGE', park_key(job.queue), 0, -1)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', rung_key(job.queue), now - ON_ITS_WAY_MS, '+inf')) do
+    idle[#idle + 1] = id
+  end
+  for _, id in ipairs(idle) do
+    if can_run(id, job.model) then return true end
+  end
+  return false
+end
+
+local function may_take(job)
+  if A.like then
+    return job.model == A.like[1] and job.batch == A.like[2] and shares_runs(job) and number(job.rows) <= A.rows
+  end
+  return not (A.ahead and is_others(job))
+end
+
+-- For riders: whose turn is next, as if each that was found had been charged already.
+local Turns = {}
+
+function Turns.of(job)
+  local turns = {owners = {}, at = {}, lines = {}, taken = {}}
+  local found = redis.call('ZRANGE', owners_key(job.queue, job.model), 0, NEWER_MOST, 'WITHSCORES')
+  for i = 1, #found, 2 do
+    local owner = found[i]
+    turns.owners[#turns.owners + 1] = owner
+    turns.at[owner], turns.taken[owner] = tonumber(found[i + 1]), 0
+    turns.lines[owner] = redis.call('ZRANGE', alike_key(job, owner), 0, BUCKETS[1])
+  end
+  return turns
+end
+
+function Turns.take(turns, job)
+  if not turns.at[job.owner] then return end  -- raised: its owner's turn is far off
+  turns.at[job.owner] = turns.at[job.owner] + number(job.cost) / setting(job.owner, 'weight')
+  turns.taken[job.owner] = turns.taken[job.owner] + 1
+end
+
+-- The owner whose turn it is, of those that have a job to look at.
+local function next_owner(turns)
+  local best
+  for _, owner in ipairs(turns.owners) do
+    if #turns.lines[owner] > 0 and (not best or turns.at[owner] < turns.at[best]) then best = owner end
+  end
+  return best
+end
+
+local function may_ride(job, first, rows)
+  return job.id ~= first.id and number(job.schema) <= C.schema and shares_runs(job) and number(job.rows) <= rows
+end
+
+-- The job itself and those that share its run: of as many as there are, as many as fill the largest bucket. Jobs that
+-- join a run fill none.
+local function with_riders(first, most)
+  local chosen, rows, full = {first}, number(first.rows), 1
+  if not shares_runs(first) then return chosen end
+  local turns = Turns.of(first)
+  Turns.take(turns, first)
+  while rows < most do
+    local owner = next_owner(turns)
+    if not owner then break end
+    local id = table.remove(turns.lines[owner], 1)
+    local job = load_job(id)
+    if not job or job.place ~= 'ready' then
+      redis.call('ZREM', alike_key(first, owner), id)  -- left by code that does not know of it
+    elseif at_limit(owner, turns.taken[owner]) then
+      turns.lines[owner] = {}
+    elseif may_ride(job, first, most - rows) then
+      Turns.take(turns, job)
+      chosen[#chosen + 1], rows = job, rows + number(job.rows)
+      for _, bucket in ipairs(BUCKETS) do
+        if rows == bucket then full = #chosen end
+      end
+    end
+  end
+  return {unpack(chosen, 1, A.like and #chosen or full)}
+end
+
+-- The attempt of the first job has the id that the worker chose; those of the others follow from it.
+local function attempt_id_of(place)
+  return place == 1 and A.attempt_id or string.sub(redis.sha1hex(A.attempt_id .. ':' .. place), 1, 32)
+end
+
+local function start(job, attempt_id, rides)
+  charge(job, rides)
   move(job, 'running')
   local count_now = number(job.attempt_count) + 1
-  local attempt = {id = A.attempt_id, number = count_now, worker = worker.id, device = worker.device, started_at = now}
+  local attempt = {id = attempt_id, number = count_now, worker = worker.id, device = worker.device, started_at = now}
   save(job, {
-    status = 'running', attempt_id = A.attempt_id, attempt_count = count_now, progress = '', passed = 0,
+    status = 'running', attempt_id = attempt_id, attempt_count = count_now, progress = '', passed = 0,
     started_at = job.started_at ~= '' and job.started_at or now, weight = setting(job.owner, 'weight'),
     ['attempt:' .. count_now] = cjson.encode(attempt),
   })
-  redis.call('HSET', attempt_key(A.attempt_id), 'job', job.id)
-  redis.call('PEXPIRE', attempt_key(A.attempt_id), ATTEMPT_KEPT_MS)
+  redis.call('HSET', attempt_key(attempt_id), 'job', job.id)
+  redis.call('PEXPIRE', attempt_key(attempt_id), ATTEMPT_KEPT_MS)
   watch_deadline(job)
   bump(job)
   publish(job, 'job.started', cjson.encode({attempt = count_now, worker = worker.id}))
 end
 
-local earlier = redis.call('HGET', attempt_key(A.attempt_id), 'job')
-if earlier then
-  if held_job(earlier, A.attempt_id) then return answer('ok', record(earlier)) end
-  return answer('none')
+local function claimed_before()
+  local found, place = {}, 1
+  local id = redis.call('HGET', attempt_key(attempt_id_of(place)), 'job')
+  if not id then return nil end
+  while id do
+    if held_job(id, attempt_id_of(place)) then found[#found + 1] = record(id) end
+    place = place + 1
+    id = redis.call('HGET', attempt_key(attempt_id_of(place)), 'job')
+  end
+  return found
 end
-register(worker)
-local paused = is_paused('worker', worker.id)
-local job = not paused and (raised_job() or best_job())
-if not job then
-  redis.call('HSET', worker_key(worker.id), 'jobs', '[]')
+
+local function note_jobs(new)
+  local ids = {unpack(A.held)}
+  for _, job in ipairs(new) do ids[#ids + 1] = job.id end
+  redis.call('HSET', worker_key(worker.id), 'jobs', #ids > 0 and cjson.encode(ids) or '[]')
+end
+
+local function nothing(paused)
+  note_jobs({})
   if paused then
     unpark(worker.id)
     pass_on_all()  -- it may have been woken in place of another
     return answer('paused')
   end
-  park(worker.id)
+  if not (A.like or A.ahead) then park(worker.id) end
   return answer('none')
 end
+
+local earlier = claimed_before()
+if earlier then return answer(#earlier > 0 and 'ok' or 'none', earlier) end
+register(worker)
+if is_paused('worker', worker.id) then return nothing(true) end
+local first, passed = raised_job(), nil
+if not first then first, passed = best_job() end
+if not first or not may_take(first) then
+  if first then pass_on_all() end
+  return nothing(false)
+end
+if passed then redis.call('HINCRBY', job_key(passed.id), 'passed', 1) end
+local jobs = with_riders(first, A.rows or number(worker.batches[first.model]))
 unpark(worker.id)
-redis.call('HSET', worker_key(worker.id), 'jobs', cjson.encode({job.id}))
-start(job)
+note_jobs(jobs)
+local records = {}
+for place, job in ipairs(jobs) do
+  start(job, attempt_id_of(place), place > 1)
+  records[place] = record(job.id)
+end
 pass_on_all()
-return answer('ok', record(job.id))
+return answer('ok', records)

@@ -1,5 +1,6 @@
 -- Accept all jobs or none. Said again (same idempotency key, or the same ids by the client's own retry): the same
--- jobs as they stand. Answers: ok | replayed | mismatch; records. Or missing, id | owner_limit, {queued, most} |
+-- jobs as they stand. Answers: new, {now, 1 for each job that a pause holds back} | ok, records | replayed, records |
+-- mismatch | missing, id | owner_limit, {queued, most} |
 -- system_full | too_many, burst | too_fast, seconds.
 
 local function records(ids)
@@ -52,23 +53,36 @@ local function slow_down()
   redis.call('SET', key, full_at, 'PX', math.min(math.ceil(full_at - now), 2^52))
 end
 
-local function after(seconds) return seconds and now + math.floor(seconds * 1000) or '' end
+local function after(seconds) return seconds and tostring(now + math.floor(seconds * 1000)) or '' end
 
-local function write(new)
-  local sequence = redis.call('INCR', P .. 'sequence')
-  local flat = {'score', new.rank * 1e13 + sequence, 'place', '', 'created_at', now,
-                'start_deadline_at', after(new.start_deadline_seconds), 'deadline_at', after(new.deadline_seconds)}
+-- The job as load_job would give it, before it is written.
+local function born(new)
+  local job = {}
+  for _, name in ipairs(FIELDS) do job[name] = new.fields[name] or '' end
+  job.sequence = redis.call('INCR', P .. 'sequence')
+  job.score = string.format('%.0f', new.rank * 1e13 + job.sequence)
+  job.start_deadline_at, job.deadline_at = after(new.start_deadline_seconds), after(new.deadline_seconds)
+  return job
+end
+
+local function write(job, new)
+  local flat = {'score', job.score, 'place', job.place, 'created_at', now}
+  for _, name in ipairs({'start_deadline_at', 'deadline_at', 'waits_on'}) do
+    if job[name] ~= '' then
+      flat[#flat + 1] = name
+      flat[#flat + 1] = job[name]
+    end
+  end
   for name, value in pairs(new.fields) do
     flat[#flat + 1] = name
     flat[#flat + 1] = value
   end
-  redis.call('HSET', job_key(new.id), unpack(flat))
-  redis.call('ZADD', P .. 'jobs:' .. A.owner, sequence, new.id)
-  redis.call('ZADD', P .. 'live:' .. A.owner, sequence, new.id)
-  redis.call('SADD', P .. 'queues', new.fields.queue)
-  redis.call('SADD', P .. 'owners', A.owner)
-  if new.fields.webhook then redis.call('SADD', P .. 'hooked', new.id) end
-  return load_job(new.id)
+  redis.call('HSET', job_key(job.id), unpack(flat))
+  redis.call('ZADD', P .. 'jobs:' .. job.owner, job.sequence, job.id)
+  redis.call('ZADD', P .. 'live:' .. job.owner, job.sequence, job.id)
+  redis.call('SADD', P .. 'queues', job.queue)
+  redis.call('SADD', P .. 'owners', job.owner)
+  if job.webhook ~= '' then redis.call('SADD', P .. 'hooked', job.id) end
 end
 
 local function note_retry(new)
@@ -79,25 +93,31 @@ local function note_retry(new)
   ping(old)
 end
 
+-- Whether it ended at once, with one that it waits for. Nobody is told of a new job: nobody can watch it yet.
 local function create(new)
-  local job = write(new)
+  local job = born(new)
   note_retry(new)
   local open, ended = dependencies(job, new.waits_for)
-  save(job, {waits_on = open})
-  watch_deadline(job)
-  move(job, (open > 0 or ended) and 'waiting' or 'ready')
-  if ended then
-    end_job(job, ended.status, inherited_error(ended))
-  else
-    ping(job)
-  end
+  job.place = (open > 0 or ended) and 'waiting' or 'ready'
+  if open > 0 then job.waits_on = tostring(open) end
+  write(job, new)
+  if job.start_deadline_at ~= '' or job.deadline_at ~= '' then watch_deadline(job) end
+  count(job, job.place, 1)
+  ENTER[job.place](job)
+  if ended then end_job(job, ended.status, inherited_error(ended)) end
+  return ended ~= nil
 end
 
 local early = known() or refusal() or slow_down()
 if early then return early end
-for _, new in ipairs(A.jobs) do create(new) end
+local some_ended, told = false, {now}
+for i, new in ipairs(A.jobs) do
+  some_ended = create(new) or some_ended
+  told[i + 1] = held_back(new.fields.queue, new.fields.model) and 1 or 0
+end
 if idem_key then
   redis.call('HSET', idem_key, 'fingerprint', A.fingerprint, 'ids', cjson.encode(job_ids()))
   redis.call('PEXPIRE', idem_key, C.idempotency_ms)
 end
-return answer('ok', records(job_ids()))
+if some_ended then return answer('ok', records(job_ids())) end
+return answer('new', told)

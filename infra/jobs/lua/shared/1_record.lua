@@ -31,7 +31,7 @@ local FIELDS = {
   'id', 'schema', 'owner', 'queue', 'kind', 'model', 'status', 'place', 'version', 'score', 'cost', 'weight',
   'attempt_count', 'attempt_id', 'progress', 'waits_on', 'passed', 'fails', 'crashes', 'losses', 'max_attempts', 'started_at',
   'finished_at', 'expires_in_seconds', 'expires_at', 'start_deadline_at', 'deadline_at', 'cancel_requested_at',
-  'delete_requested_at', 'timed_out_at', 'emit_id', 'cancel_id', 'webhook', 'front', 'raise_id',
+  'delete_requested_at', 'timed_out_at', 'emit_id', 'cancel_id', 'webhook', 'front', 'raise_id', 'batch', 'rows',
 }
 
 -- What transitions need of a record, all as text; nil when there is none.

@@ -31,13 +31,15 @@ end
 -- must not take all workers for hours when one comes.
 local ARREARS_MOST = 600
 
--- Serve an active member; returns its new virtual time.
-local function fair_charge(name, member, amount)
+-- Serve an active member; returns its new virtual time. What rides along with another's turn does not move the clock.
+local function fair_charge(name, member, amount, rides)
   local at = tonumber(redis.call('ZSCORE', fair_key(name, 'active'), member))
   local present = math.max(fair_now(name), at)
   at = math.max(at, present - ARREARS_MOST)
-  redis.call('SET', fair_key(name, 'now'), present)
-  redis.call('ZREMRANGEBYSCORE', fair_key(name, 'idle'), '-inf', present)
+  if not rides then
+    redis.call('SET', fair_key(name, 'now'), present)
+    redis.call('ZREMRANGEBYSCORE', fair_key(name, 'idle'), '-inf', present)
+  end
   redis.call('ZADD', fair_key(name, 'active'), at + amount, member)
   return at + amount
 end

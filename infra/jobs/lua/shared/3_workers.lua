@@ -1,7 +1,11 @@
--- Workers: who lives, what each can run, who is parked (idle, to be woken by a doorbell).
+-- Workers: who lives, what each can run, who is parked (idle, to be woken by a doorbell), who was rung for and is on
+-- its way.
 
 local function worker_key(id) return P .. 'w:' .. id end
 local function park_key(queue) return P .. 'park:' .. queue end
+local function rung_key(queue) return P .. 'rung:' .. queue end
+
+local ON_ITS_WAY_MS = 2000  -- after a ring; by then the worker has claimed, or the ring was lost
 
 local function worker_queues(id)
   local text = redis.call('HGET', worker_key(id), 'queues')
@@ -9,12 +13,20 @@ local function worker_queues(id)
 end
 
 local function unpark(id)
-  for _, queue in ipairs(worker_queues(id)) do redis.call('ZREM', park_key(queue), id) end
+  for _, queue in ipairs(worker_queues(id)) do
+    redis.call('ZREM', park_key(queue), id)
+    redis.call('ZREM', rung_key(queue), id)
+  end
 end
 
 local function park(id)
-  for _, queue in ipairs(worker_queues(id)) do redis.call('ZADD', park_key(queue), now, id) end
+  for _, queue in ipairs(worker_queues(id)) do
+    redis.call('ZADD', park_key(queue), now, id)
+    redis.call('ZREM', rung_key(queue), id)
+  end
 end
+
+local function can_run(id, model) return redis.call('HEXISTS', worker_key(id), 'model:' .. model) == 1 end
 
 local function forget_worker(id)
   unpark(id)
@@ -42,8 +54,9 @@ end
 local function ring(job)
   if held_back(job.queue, job.model) then return false end
   for _, id in ipairs(redis.call('ZRANGE', park_key(job.queue), 0, -1)) do
-    if redis.call('HEXISTS', worker_key(id), 'model:' .. job.model) == 1 then
+    if can_run(id, job.model) then
       unpark(id)
+      for _, queue in ipairs(worker_queues(id)) do redis.call('ZADD', rung_key(queue), now, id) end
       rings[#rings + 1] = {job.queue, job.id}
       return true
     end

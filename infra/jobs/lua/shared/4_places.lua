@@ -5,13 +5,17 @@
 --   waiting  waiting                       for other jobs
 --   running  lease                         by the time when the lease ends
 --
--- A ready job that an operator has raised stands in front:<queue> as well, the one raised last first.
+-- A ready job that an operator has raised stands in front:<queue> as well, the one raised last first. One that may
+-- share a run stands in alike:<queue>:<owner>:<model>:<batch> as well, in the order of its line.
 --
 -- For ready jobs: owners:<queue>:<model> has the owners by virtual time, models:<queue> the models with such
 -- owners, owned:<queue>:<owner> the models of an owner. An owner at its running limit is taken out of the first
 -- two, and noted in blocked:<owner>, until one of its jobs ends.
 
 local function ready_key(queue, owner, model) return P .. 'rdy:' .. queue .. ':' .. owner .. ':' .. model end
+local function alike_key(job, owner)
+  return P .. 'alike:' .. job.queue .. ':' .. (owner or job.owner) .. ':' .. job.model .. ':' .. job.batch
+end
 local function owners_key(queue, model) return P .. 'owners:' .. queue .. ':' .. model end
 local function models_key(queue) return P .. 'models:' .. queue end
 local function owned_key(queue, owner) return P .. 'owned:' .. queue .. ':' .. owner end
@@ -27,6 +31,9 @@ local function at_limit(owner, more)
   if most == 0 then return false end
   return number(redis.call('HGET', count_key(owner), 'running')) + (more or 0) >= most
 end
+
+-- A job that has crashed an engine runs alone from then on, so that it takes no other down with it.
+local function shares_runs(job) return job.batch ~= '' and number(job.crashes) == 0 end
 
 -- Put an owner's virtual time wherever its ready jobs are found.
 local function rank_owner(queue, owner, at)
@@ -86,6 +93,7 @@ function ENTER.ready(job)
   redis.call('ZADD', P .. 'since:' .. job.queue, now, job.id)
   redis.call('SADD', owned_key(job.queue, job.owner), job.model)
   if job.front ~= '' then enter_front(job) end
+  if shares_runs(job) then redis.call('ZADD', alike_key(job), job.score, job.id) end
   if at_limit(job.owner) then
     block_owner(job.queue, job.owner)
     if job.front == '' then return end
@@ -100,6 +108,7 @@ function LEAVE.ready(job)
   redis.call('ZREM', key, job.id)
   redis.call('ZREM', P .. 'since:' .. job.queue, job.id)
   if job.front ~= '' then redis.call('ZREM', front_key(job.queue), job.id) end
+  if job.batch ~= '' then redis.call('ZREM', alike_key(job), job.id) end
   if redis.call('EXISTS', key) == 1 then return end
   withdraw_model(job.queue, job.owner, job.model)
   redis.call('SREM', owned_key(job.queue, job.owner), job.model)
