@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from infra.errors import BadSetting
+from infra.memory import amount
 from infra.places import Places
 
 PREFIX = "ATELIER_"
@@ -165,7 +166,23 @@ class Settings(BaseModel):
         description="With `missing_models` at `fail`: how long no worker may have offered a model before its"
         " jobs fail; a worker that starts or is upgraded may be late.",
     )
-    model_cache: int = Field(2, ge=1, description="Models that an engine keeps loaded.")
+    model_memory: str = Field(
+        "auto",
+        description="Memory of the device that an engine may fill with loaded models and their runs: an"
+        " amount (`24GB`, `24GiB`, bytes) or a share (`80%`). `auto`: 90 % of a GPU; on a CPU 50 % of the"
+        " machine's memory, or of what its control group allows.",
+    )
+    preload: str = Field(
+        "",
+        description="Models, separated by commas, that a worker loads when it has nothing to do, in this"
+        " order, so that their first job finds them loaded. Rows with `pinned = true` come before them.",
+    )
+    idle_unload_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="An idle worker drops a loaded model that has not been used for this long, unless it is"
+        " pinned; 0: never.",
+    )
     lease_seconds: float = Field(
         15.0, gt=0, description="A worker that has not been heard of for this long loses its job to another."
     )
@@ -317,6 +334,13 @@ class Settings(BaseModel):
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
 
+    @field_validator("model_memory")
+    @classmethod
+    def _is_amount(cls, text: str) -> str:
+        if text != "auto" and amount(text, 10**12) <= 0:
+            raise ValueError("is nothing")
+        return text
+
     @model_validator(mode="after")
     def _leases_outlive_beats(self) -> Self:
         if self.lease_seconds < 2 * self.beat_seconds:
@@ -360,7 +384,12 @@ class Settings(BaseModel):
     @property
     def queue_names(self) -> tuple[str, ...]:
         """`queues` as names, in the order given, without doubles."""
-        return tuple(dict.fromkeys(name.strip() for name in self.queues.split(",") if name.strip()))
+        return _names(self.queues)
+
+    @property
+    def preloaded(self) -> tuple[str, ...]:
+        """`preload` as names, in the order given, without doubles."""
+        return _names(self.preload)
 
     @property
     def own_catalog_files(self) -> tuple[Path, ...]:
@@ -379,6 +408,10 @@ class Settings(BaseModel):
     def environ(self) -> dict[str, str]:
         """The variables that give a child process these same settings, whatever else its environment says."""
         return {variable(name): "" if value is None else str(value) for name, value in self}
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def variable(name: str) -> str:

@@ -17,6 +17,9 @@ NAME = r"^[a-z0-9][a-z0-9._-]{0,63}/[a-z0-9][a-z0-9._-]{0,63}$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
+LOADED_BY = {"family", "weights", "url", "revision", "sha256", "dtype", "options", "loras"}
+"""The fields that decide what is loaded."""
+
 _CHECKED: set[tuple[Path, str, int]] = set()
 """Folders, digests and stamps that this process has found to agree. Reading 60 GB takes a minute, and an
 engine may load the same model many times."""
@@ -83,6 +86,11 @@ class Model(BaseModel):
     )
     default_for: list[str] = Field(
         [], description="Kinds that it does when a request names no model; the last row that says so wins."
+    )
+    pinned: bool = Field(
+        False,
+        description="Whether workers load it as soon as they have nothing to do, and keep it loaded: it is"
+        " dropped only where another model fits in no other way, and then loaded again.",
     )
     enabled: bool = Field(True, description="false takes the model out of the catalog.")
     options: dict[str, Any] = Field(
@@ -175,6 +183,11 @@ class Model(BaseModel):
     @property
     def refused_by_licence(self) -> bool:
         return self.licence_class == "non-commercial" and not self.licence_accepted
+
+    @property
+    def load_key(self) -> str:
+        """Equal for rows that load the same, whatever else they say: one loaded pipeline serves them all."""
+        return self.model_dump_json(include=LOADED_BY)
 
     def is_here(self) -> bool:
         """Whether this machine has the weights, so that a worker on it can serve the model."""

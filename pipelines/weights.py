@@ -155,6 +155,13 @@ def parts_of_index(index: Path) -> list[str]:
 
 def tensor_bytes(path: Path) -> int:
     """The bytes of a safetensors file's tensors; raises FolderRefused where it is not one, or not whole."""
+    return max((tensor["data_offsets"][1] for tensor in header_of(path).values()), default=0)
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file by name: {dtype, shape, data_offsets}. Raises FolderRefused where
+    it is not one, or not whole.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(LENGTH_BYTES)
@@ -162,14 +169,14 @@ def tensor_bytes(path: Path) -> int:
         if len(start) < LENGTH_BYTES or length > min(size - LENGTH_BYTES, MAX_JSON_BYTES):
             raise FolderRefused(f"{path.name} is not whole, or not a safetensors file{_guess(start)}")
         try:
-            header = json.loads(file.read(length))
-            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-            tensors = max(ends, default=0)
+            header: dict[str, Any] = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            tensors = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
         except (ValueError, RecursionError, AttributeError, TypeError, LookupError) as error:
             raise FolderRefused(f"{path.name} is not a safetensors file: {error}") from error
     if (whole := LENGTH_BYTES + length + tensors) != size:
         raise FolderRefused(f"{path.name} has {size} bytes, but its header says {whole}: it is not whole")
-    return tensors
+    return header
 
 
 def _guess(start: bytes) -> str:

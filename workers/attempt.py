@@ -87,7 +87,7 @@ class LiveAttempt:
     failure: Failure | None = None
     """Set by the first step that fails; later steps then do nothing."""
     progress: dict[str, Any] = field(default_factory=dict)
-    """{fraction, step, steps, stage, attempt_id}: what beats and live progress show."""
+    """{fraction, step, steps, stage, loaded?, attempt_id}: what beats and live progress show."""
 
     def __post_init__(self) -> None:
         self.telling = threading.Lock()
@@ -149,7 +149,12 @@ class LiveAttempt:
 
     def enter(self, stage: str) -> None:
         """Note that the attempt is now `loading`, `running`, `encoding` or `storing`."""
-        self._tell({"fraction": 0.0, "step": 0, "steps": 0, **self.progress, "stage": stage})
+        known = {name: value for name, value in self.progress.items() if name != "loaded"}
+        self._tell({"fraction": 0.0, "step": 0, "steps": 0, **known, "stage": stage})
+
+    def note_loaded(self, fraction: float) -> None:
+        """Note how much of its model's files has been read."""
+        self._tell({"fraction": 0.0, "step": 0, "steps": 0, "stage": "loading", "loaded": fraction})
 
     def advance(self, step: int, steps: int, preview: bytes | None = None) -> None:
         """Note that `step` of `steps` is done, and what it looks like, if known."""

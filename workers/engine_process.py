@@ -43,12 +43,12 @@ class EngineProcess:
     one.
     """
 
-    def __init__(self, device: str, cache: int) -> None:
+    def __init__(self, device: str, memory: str) -> None:
         to_engine, to_worker = os.pipe(), os.pipe()
         self._process = subprocess.Popen(
             [
                 sys.executable, "-m", "workers.engine", f"--parent={os.getpid()}", f"--read={to_engine[0]}",
-                f"--write={to_worker[1]}", f"--device={device}", f"--cache={cache}",
+                f"--write={to_worker[1]}", f"--device={device}", f"--memory={memory}",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             pass_fds=(to_engine[0], to_worker[1]),

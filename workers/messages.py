@@ -10,10 +10,15 @@ From the worker:
   join      as run: requests that begin beside those that run now, where the family serves their kind and the
             model is the same; else they are a run of their own after it
   stop      request: end it at the next step
+  load      model: have it ready, though no request waits for it; answered by `finished`
+  unload    models [names]: let them go; answered by `finished`
 From the engine:
-  ready     the engine has started and its device answers: pid
+  ready     the engine has started and its device answers: pid, warm, memory
   loading   model: it is not in the cache and is being loaded
-  loaded    model, seconds
+  reading   model, fraction: so much of its files has been read
+  loaded    model, seconds, warm, memory
+  not_loaded model, type, detail: an error's, or NO_ROOM
+  unloaded  model, why: room, idle, memory, broken or changed (workers.engine_cache)
   started   the requests run now
   progress  request, step, total, stage, preview? {media_type, base64}
   delta     request, index, text: more of output `index`
@@ -22,8 +27,11 @@ From the engine:
   done      request, files [as pipelines.outputs.File]: all are in the request's folder
   stopped   request: ended because of `stop`
   failed    request, error {type, title, detail, retryable}
-  finished  the run is over, all its requests told, those too that joined it; warm [names of loaded models,
-            last used last]
+  finished  the run is over, all its requests told, those too that joined it, or another order is carried
+            out: model?, warm, memory
+
+`warm` is a list of the names of the loaded models, last used last; `memory` is {budget, held, models {name:
+bytes}}: bytes that weights and a run may take, bytes of all weights together, and of each model's.
 """
 
 import json
@@ -33,8 +41,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
 CHUNK = 1 << 16  # bytes; a pipe's usual capacity
+
+NO_ROOM = "no_room"
+"""In place of an error's type: a model that nobody waits for does not fit beside those that are loaded."""
 
 Message = dict[str, Any]
 

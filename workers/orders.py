@@ -74,6 +74,7 @@ def _found(attempt: LiveAttempt, message: Message) -> None:
 HANDLERS: dict[str, Callable[[LiveAttempt, Message], None]] = {
     "loaded": lambda attempt, message: counts.loaded(attempt, message["seconds"]),
     "loading": lambda attempt, _: attempt.enter("loading"),
+    "reading": lambda attempt, message: attempt.note_loaded(message["fraction"]),
     "started": lambda attempt, _: attempt.enter("running"),
     "progress": _progress,
     "delta": lambda attempt, message: attempt.write(message["index"], message["text"]),

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pipelines.following import modified
 from pipelines.models import Model
 from workers.errors import ModelGivenUp
 from workers.giving_up import GivingUp
+from workers.stock import Stock
 
 log = get_logger()
 
@@ -153,16 +154,27 @@ class Business:
         self._shelf = shelf
         self.host = socket.gethostname()
 
-    def card(self, warm: Sequence[str]) -> WorkerCard:
+    def card(self, stock: Stock) -> WorkerCard:
         """The card as of now, with these models loaded."""
-        models = tuple(self._shelf.models())
+        rows = self._shelf.models()
         return WorkerCard(
             id=self._worker_id,
             host=self.host,
             pid=os.getpid(),
             device=self._device,
             queues=self._queues,
-            models=models,
-            warm=tuple(name for name in warm if name in models),
+            models=tuple(rows),
+            warm=_warm(rows, stock.warm),
+            memory_budget=stock.budget,
+            memory_held=stock.held,
+            measured=tuple(each for each in stock.measured() if each.model in rows),
             given_up=self._shelf.given_up(),
         )
+
+
+def _warm(rows: Mapping[str, Model], loaded: Sequence[str]) -> tuple[str, ...]:
+    """The models that are loaded, last used last, and those for which one of them serves as well."""
+    names = [name for name in loaded if name in rows]
+    keys = {rows[name].load_key for name in names}
+    also = [name for name, row in rows.items() if keys and name not in names and row.load_key in keys]
+    return (*also, *names)

@@ -37,6 +37,7 @@ from workers.shelf import Business, Shelf
 from workers.store import Store
 from workers.tasks import register_doorbell
 from workers.trouble import StorageWatch, Trouble
+from workers.upkeep import Upkeep
 from workers.watchdog import Watchdog
 
 log = get_logger()
@@ -95,7 +96,7 @@ class Worker:
         self._drain = Drain(settings.drain_seconds, wake=(bell.ring, pipe.wake))
         shelf = self._shelf(settings, bell)
         self._business = Business(self.id, device, self._queues, shelf)
-        self._engine = Engine(device, settings.model_cache, Deadlines.of(settings))
+        self._engine = Engine(device, settings.model_memory, Deadlines.of(settings))
         trouble = Trouble()
         self._storage_watch = StorageWatch(self._storage, self.id, trouble, settings.storage_retry_seconds)
         lifecycle = self._lifecycle(settings, shelf, desk, scratch)
@@ -110,6 +111,13 @@ class Worker:
             drain=self._drain,
             trouble=trouble,
             storage=self._storage_watch,
+            upkeep=Upkeep(
+                self._engine,
+                shelf,
+                settings.preloaded,
+                settings.idle_unload_seconds,
+                lambda: self._drain.begun,
+            ),
             seconds=settings.idle_claim_seconds,
         )
         self._beats = Beats(self._queue, desk, self._card, trouble, settings.beat_seconds)
@@ -168,7 +176,7 @@ class Worker:
         )
 
     def _card(self) -> WorkerCard:
-        return self._business.card(self._engine.warm)
+        return self._business.card(self._engine.stock)
 
     def _serve_doorbells(self) -> int:
         """Run Celery in this thread until it is told to stop; its exit code."""

@@ -70,6 +70,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What loading a model has cost a worker."""
+
+    model: str
+    bytes: int
+    """Of the device's memory that its weights take, with what it shares with other models."""
+    load_seconds: float
+    """The last time: what a cold start costs."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerCard:
     """What a worker tells of itself when it claims or beats."""
 
@@ -85,6 +96,12 @@ class WorkerCard:
     """Those of them that are loaded now."""
     batches: Mapping[str, int] = field(default_factory=dict)
     """How many rows of a model share a run at most, by the model's name; 1 where nothing is said."""
+    memory_budget: int = 0
+    """Bytes that loaded weights and a run may take; 0: not known yet."""
+    memory_held: int = 0
+    """Bytes of all loaded weights; what models share counts once."""
+    measured: tuple[Measured, ...] = ()
+    """Of every model that it has loaded so far, whether it still is or not."""
     given_up: tuple[str, ...] = ()
     """Names of models that no live worker can run: it takes their jobs too, to fail them."""
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import redis
 
-from infra.jobs.answers import Beat, Expired, OwnerUsage, QueueStats, WorkerCard, WorkerInfo
+from infra.jobs.answers import Beat, Expired, Measured, OwnerUsage, QueueStats, WorkerCard, WorkerInfo
 from infra.jobs.codec import known_fields
 from infra.jobs.scripts import PREFIX, RATE_KEPT_SECONDS, RATE_SECONDS
 
@@ -93,7 +93,8 @@ def _worker(state: redis.Redis, record: Mapping[str, str]) -> WorkerInfo:
 
 def _card(item: dict[str, Any]) -> WorkerCard:
     lists = {name: tuple(item.get(name, ())) for name in ("queues", "models", "warm", "given_up")}
-    return WorkerCard(**known_fields(WorkerCard, item | lists))
+    measured = tuple(Measured(**known_fields(Measured, each)) for each in item.get("measured", ()))
+    return WorkerCard(**known_fields(WorkerCard, item | lists | {"measured": measured}))
 
 
 def flags(state: redis.Redis, leases: Sequence[tuple[str, str]]) -> dict[str, Beat]:

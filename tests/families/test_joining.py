@@ -12,7 +12,7 @@ DEADLINES = Deadlines(load=120.0, step=60.0, encode=60.0, stop=30.0)
 
 @pytest.fixture(scope="module")
 def engine():
-    engine = Engine("cpu", 1, DEADLINES)
+    engine = Engine("cpu", "auto", DEADLINES)
     pid = engine.ensure().pid
     servers.kept.add(pid)
     yield engine
