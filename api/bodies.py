@@ -43,9 +43,14 @@ class PlaceBody(BaseModel):
 
     position: int | None = Field(
         None,
-        description="Place in its queue, 1 is next; left out in lists and while it waits for something else.",
+        description="Place in its queue, 1 is next; left out in lists, in the answer to a submission and while"
+        " it waits for something else.",
     )
-    estimated_start_seconds: float | None = Field(None, description="Left out while there is no estimate.")
+    estimated_start_seconds: float | None = Field(
+        None,
+        description="In about how many seconds it starts, from how fast such jobs went of late; left out"
+        " where the position is, and while it is not known.",
+    )
     paused: bool = Field(description="Its queue or its model is paused: it waits for an operator.")
     front: bool = Field(description="An operator has raised it to the front of its queue.")
 
@@ -229,8 +234,14 @@ def job_body(job: Job, *, standing: Standing = NOWHERE, live: Mapping[str, Any] 
 
 
 def place_body(job: Job, standing: Standing) -> Json:
-    known = {"position": standing.position, "paused": standing.paused, "front": job.front}
-    return without_nothing(known)
+    return without_nothing(
+        {
+            "position": standing.position,
+            "estimated_start_seconds": standing.estimated_start_seconds,
+            "paused": standing.paused,
+            "front": job.front,
+        }
+    )
 
 
 def progress_body(progress: Mapping[str, Any]) -> Json:

@@ -69,6 +69,10 @@ class QueueBody(BaseModel):
     failed: int
     cancelled: int
     device_seconds: float
+    jobs_per_second: float = Field(description="Attempts that ended a second, over the last minutes.")
+    seconds_per_job: float | None = Field(
+        None, description="How long each kept a worker busy; left out when none ended within the last hour."
+    )
     workers: int
     idle_workers: int
     paused: bool = Field(description="Its jobs are not started until an operator resumes it.")
@@ -139,7 +143,7 @@ def kind_body(kind: str, models: list[Model], default: Model | None) -> Json:
 
 def queue_body(stats: QueueStats) -> Json:
     same = (name for name in QueueBody.model_fields if name != "idle_workers")
-    return {name: getattr(stats, name) for name in same} | {"idle_workers": stats.parked}
+    return without_nothing({name: getattr(stats, name) for name in same}) | {"idle_workers": stats.parked}
 
 
 def worker_body(worker: WorkerInfo) -> Json:

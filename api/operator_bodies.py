@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from api.bodies import TIME, ErrorBody, Json, error_body, maybe_time, timestamp, without_nothing
+from infra.jobs.answers import OwnerUsage
 from infra.jobs.operator import Pause, What
+from infra.jobs.owners import OwnerSettings
 from infra.jobs.record import Job
 
 ONE_OF: JsonDict = {"oneOf": [{"required": [what.value]} for what in What]}
@@ -66,6 +68,24 @@ class ResumedBody(BaseModel):
     resumed: bool = Field(description="False when it was not paused.")
 
 
+class OwnerOrder(OwnerSettings):
+    """What to change of an owner's settings; null: as everybody again."""
+
+
+class OwnerBody(BaseModel):
+    """An owner's settings, and what they are used for now."""
+
+    owner: str
+    weight: float
+    max_queued: int
+    max_running: int
+    rate: float
+    burst: int
+    own: list[str] = Field(description="Which of these the owner has of its own; the others are everybody's.")
+    queued: int = Field(description="Jobs that wait now.")
+    running: int = Field(description="Jobs that run now.")
+
+
 class AdminJobBody(BaseModel):
     """A job as operators see it: whose it is and how it fares, not what it is about."""
 
@@ -105,6 +125,16 @@ def pause_body(pause: Pause) -> Json:
         "since": timestamp(pause.at),
         "by": pause.by,
         "reason": pause.reason,
+    }
+
+
+def owner_body(owner: str, own: OwnerSettings, common: OwnerSettings, usage: OwnerUsage) -> Json:
+    return {
+        "owner": owner,
+        **own.over(common).own(),
+        "own": list(own.own()),
+        "queued": usage.queued,
+        "running": usage.running,
     }
 
 

@@ -57,6 +57,8 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ProblemType("prompt_blocked", 422, "The prompt asks for something that is blocked here", "`errors` points at the field and names the category; docs/safety.md tells the categories and what is set."),
         ProblemType("bad_media", 422, "The uploaded file cannot be used", "It is damaged, an animated image, or larger or longer than may be decoded; `detail` says which."),
         ProblemType("idempotency_mismatch", 422, "The key was used with another request", "The same `Idempotency-Key` goes with the same body; use a new key for a new request."),
+        ProblemType("too_many_at_once", 422, "The list has more jobs than you may submit at once", "`detail` says how many you may; send shorter lists."),
+        ProblemType("rate_limited", 429, "You submit faster than you may", "The same request is accepted after `Retry-After` seconds.", 1),
         ProblemType("owner_limit", 429, "You have reached a limit of yours", "`detail` says which; wait for your jobs to finish or your uploads to expire.", 10),
         ProblemType("headers_too_large", 431, "The headers are too large", "100 headers at most, each with 8,190 bytes at most."),
         ProblemType("internal_error", 500, "Something went wrong in the server", "It was logged under the `X-Request-Id` of this answer."),

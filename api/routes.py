@@ -21,6 +21,8 @@ from api.catalog_bodies import KindBody, ModelBody, QueueBody, WorkerBody
 from api.operator_bodies import (
     AdminJobBody,
     AdminJobListBody,
+    OwnerBody,
+    OwnerOrder,
     PauseBody,
     PauseOrder,
     ResumedBody,
@@ -38,6 +40,7 @@ from api.webhook_bodies import (
 )
 from infra.jobs.events import EventType
 from infra.jobs.record import Status
+from infra.keys import OWNER
 from infra.media_check import FORMATS
 
 Json = dict[str, Any]
@@ -116,6 +119,9 @@ def _listed(model: type[BaseModel]) -> Json:
 ID = Parameter("job_id", "path", "The job's id.", {"type": "string", "pattern": JOB_ID})
 ENDPOINT = Parameter("endpoint_id", "path", "The endpoint's id.", {"type": "string", "pattern": ENDPOINT_ID})
 MESSAGE = Parameter("message_id", "path", "The message's id.", {"type": "string", "pattern": MESSAGE_ID})
+OWNER_NAME = Parameter(
+    "owner", "path", "The owner's name.", {"type": "string", "pattern": f"^{OWNER.pattern}$"}
+)
 NAME = Parameter("name", "path", "The artifact's name.", {"type": "string", "minLength": 1})
 PREFER = Parameter(
     "Prefer", "header", "`wait=N`: hold the answer until the job is final, at most N (≤ 60) seconds."
@@ -192,7 +198,7 @@ ROUTES: tuple[Route, ...] = (
             Reply(202, "Accepted and on disk.", schema=ACCEPTED, headers={"Location": "Path of a single job.", "Idempotency-Replayed": "`true` when the key was known."}),
             Reply(200, "Final within the time of `Prefer: wait`.", schema=ACCEPTED),
         ),
-        (*JSON_BODY, "unknown_kind", "unknown_model", "invalid_inputs", "prompt_blocked", "idempotency_mismatch", "job_gone", "owner_limit", "system_full", "storage_full"),
+        (*JSON_BODY, "unknown_kind", "unknown_model", "invalid_inputs", "prompt_blocked", "idempotency_mismatch", "job_gone", "too_many_at_once", "rate_limited", "owner_limit", "system_full", "storage_full"),
         (PREFER, KEY), {"application/json": SUBMITTED}, (Submission, ChainedSubmission, JobBody, ChainBody),
     ),
     Route(
@@ -219,11 +225,11 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/v1/jobs/{job_id}/retry", "jobs.retry", "Queue the same inputs, seed included, as a new job.",
         (Reply(202, "The new job, whose `retry_of` is the old one.", JobBody, headers={"Location": "Path of the new job."}),),
-        (*NO_BODY, "job_not_found", "invalid_inputs", "owner_limit", "system_full", "storage_full"), (ID,),
+        (*NO_BODY, "job_not_found", "invalid_inputs", "rate_limited", "owner_limit", "system_full", "storage_full"), (ID,),
     ),
     Route(
         "POST", "/v1/jobs/retry", "jobs.retry_many", "Retry your failed and cancelled jobs that match and were not retried yet.",
-        (Reply(202, "How many.", CountBody),), (*NO_BODY, "owner_limit", "system_full", "storage_full"), (*FILTERS, CURSOR),
+        (Reply(202, "How many.", CountBody),), (*NO_BODY, "rate_limited", "owner_limit", "system_full", "storage_full"), (*FILTERS, CURSOR),
     ),
     Route(
         "GET", "/v1/jobs/{job_id}/events", "events.stream", "Watch a job: server-sent events until its final one.",
@@ -308,7 +314,7 @@ ROUTES: tuple[Route, ...] = (
         (Reply(200, "All kinds.", schema=_listed(KindBody)),), body_models=(KindBody,),
     ),
     Route(
-        "GET", "/v1/queues", "catalog.queues", "Depth and waiting time of each queue.",
+        "GET", "/v1/queues", "catalog.queues", "Depth, waiting time and measured rate of each queue.",
         (Reply(200, "All queues.", schema=_listed(QueueBody)),), body_models=(QueueBody,),
     ),
     Route(
@@ -343,7 +349,20 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/v1/admin/jobs/retry", "operator.retry_many", "Retry failed and cancelled jobs of all owners that match and were not retried yet.",
-        (Reply(200, "How many.", CountBody),), (*NO_BODY, "owner_limit", "system_full", "storage_full"), (*ADMIN_FILTERS, CURSOR), auth="admin",
+        (Reply(200, "How many.", CountBody),), (*NO_BODY, "rate_limited", "owner_limit", "system_full", "storage_full"), (*ADMIN_FILTERS, CURSOR), auth="admin",
+    ),
+    Route(
+        "GET", "/v1/admin/owners", "operator.owners", "Owners that have a weight or limits of their own.",
+        (Reply(200, "By name.", schema=_listed(OwnerBody)),), body_models=(OwnerBody,), auth="admin",
+    ),
+    Route(
+        "GET", "/v1/admin/owners/{owner}", "operator.owner", "An owner's weight, limits and usage.",
+        (Reply(200, "The owner.", OwnerBody),), ("not_found",), (OWNER_NAME,), auth="admin",
+    ),
+    Route(
+        "POST", "/v1/admin/owners/{owner}", "operator.change_owner", "Change an owner's weight and limits; what is not named stays, null is as everybody's.",
+        (Reply(200, "The owner.", OwnerBody),), (*JSON_BODY, "not_found"),
+        (OWNER_NAME,), {"application/json": {"$ref": "#/components/schemas/OwnerOrder"}}, (OwnerOrder,), "admin",
     ),
     Route(
         "GET", "/livez", "system.livez", "The process is alive.",

@@ -18,6 +18,7 @@ from infra.jobs.bulk import Bulk
 from infra.jobs.events import Events
 from infra.jobs.live import Live
 from infra.jobs.operator import Operator
+from infra.jobs.owners import Owners
 from infra.jobs.queue import JobQueue
 from infra.jobs.rescuer import Rescuer
 from infra.keys import Keys
@@ -52,6 +53,7 @@ class Services:
     queue: JobQueue
     bulk: Bulk
     operator: Operator
+    owners: Owners
     events: Events
     live: Live
     storage: Storage
@@ -139,6 +141,7 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         queue=queue,
         bulk=Bulk(state, queue),
         operator=Operator(state, limits=limits, ring=doorbell.ring, durability=durability),
+        owners=Owners(state, limits=limits, ring=doorbell.ring, durability=durability),
         events=Events(state),
         live=Live(broker),
         storage=storage,

@@ -9,6 +9,7 @@ from api.problems import MEDIA_TYPE, Problem
 from infra import errors
 from infra.logs import get_logger
 from infra.media_check import Unconfined
+from infra.metrics import LIMIT_REFUSALS
 from infra.uploads import UploadNotFound
 from infra.webhooks.endpoints import EndpointNotFound
 from infra.webhooks.outbox import MessageNotFound
@@ -18,6 +19,8 @@ SLUGS: dict[type[Exception], str] = {
     errors.JobNotFound: "job_not_found",
     errors.JobGone: "job_gone",
     errors.IdempotencyMismatch: "idempotency_mismatch",
+    errors.TooFast: "rate_limited",
+    errors.TooManyAtOnce: "too_many_at_once",
     errors.OwnerLimit: "owner_limit",
     errors.SystemFull: "system_full",
     errors.StorageFull: "storage_full",
@@ -31,9 +34,12 @@ SLUGS: dict[type[Exception], str] = {
     MessageNotFound: "message_not_found",
 }
 TELLING = (
-    "idempotency_mismatch", "job_gone", "owner_limit", "system_full", "invalid_inputs", "media_unconfined"
+    "idempotency_mismatch", "job_gone", "owner_limit", "rate_limited", "too_many_at_once", "system_full",
+    "invalid_inputs", "media_unconfined",
 )  # fmt: skip
 """Slugs whose error message is meant for the caller; the others would tell addresses of servers."""
+LIMITS = ("owner_limit", "rate_limited", "too_many_at_once", "system_full")
+"""Slugs of refusals that are counted: somebody asks for more than there is for them."""
 HTTP_SLUGS = {
     404: "not_found",
     405: "method_not_allowed",
@@ -61,7 +67,10 @@ def to_problem(error: Exception) -> Problem:
         return Problem("internal_error")
     if slug.endswith("_unavailable"):
         log.warning("A service does not answer", action="service.unavailable", slug=slug, error=str(error))
-    return Problem(slug, str(error) if slug in TELLING else "")
+    if slug in LIMITS:
+        LIMIT_REFUSALS.inc(reason=slug)
+    wait = error.retry_after if isinstance(error, errors.TooFast) else None
+    return Problem(slug, str(error) if slug in TELLING else "", retry_after=wait)
 
 
 def problem_response(problem: Problem) -> Response:

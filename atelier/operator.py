@@ -71,6 +71,33 @@ class OwnedJob:
         )
 
 
+@dataclass(frozen=True)
+class Owner:
+    """What holds for an owner, and what it uses now.
+
+    weight: share of the device time. max_running and rate (jobs submitted a second): 0 is no limit. burst:
+    jobs submitted at once before the rate counts. own: which of these are the owner's own, not everybody's.
+    """
+
+    name: str
+    weight: float
+    max_queued: int
+    max_running: int
+    rate: float
+    burst: int
+    own: tuple[str, ...]
+    queued: int
+    running: int
+    raw: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Owner":
+        same = ("weight", "max_queued", "max_running", "rate", "burst", "queued", "running")
+        return cls(
+            name=data["owner"], own=tuple(data["own"]), raw=data, **{name: data[name] for name in same}
+        )
+
+
 class Operator:
     """Needs a key with the scope `admin`; others get Unauthorized."""
 
@@ -100,6 +127,18 @@ class Operator:
         """All that is paused."""
         return [Pause.from_json(each) for each in self._transport.json("GET", f"{ADMIN}/pauses")["data"]]
 
+    def owners(self) -> list[Owner]:
+        """Those that have a weight or limits of their own."""
+        return [Owner.from_json(each) for each in self._transport.json("GET", f"{ADMIN}/owners")["data"]]
+
+    def owner(self, name: str) -> Owner:
+        """What holds for this owner."""
+        return Owner.from_json(self._transport.json("GET", _owner_path(name)))
+
+    def change_owner(self, name: str, **changes: float | None) -> Owner:
+        """Change `weight`, `max_queued`, `max_running`, `rate` or `burst`; None: as everybody's again."""
+        return Owner.from_json(self._transport.json("POST", _owner_path(name), json=changes))
+
     def front(self, job_id: str) -> OwnedJob:
         """Raise a queued job to the front of its queue, whoever owns it; another stays as it is."""
         path = f"{ADMIN}/jobs/{quote(job_id, safe='')}/front"
@@ -122,6 +161,10 @@ class Operator:
     def retry(self, **filters: str | None) -> int:
         """Retry all failed and cancelled jobs that match and were not retried yet; how many these were."""
         return sweep(self._transport, f"{ADMIN}/jobs/retry", filters)
+
+
+def _owner_path(name: str) -> str:
+    return f"{ADMIN}/owners/{quote(name, safe='')}"
 
 
 def sweep(transport: Transport, path: str, filters: Mapping[str, str | None]) -> int:

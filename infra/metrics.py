@@ -34,8 +34,14 @@ JOBS_FINISHED = Counter(
     "Attempts that ended their job, by its final status, told by the worker that ran it.",
     ("kind", "model", "status"),
 )
+LIMIT_REFUSALS = Counter(
+    "limit_refusals_total",
+    "Requests that were refused for a limit, by reason: owner_limit, rate_limited, too_many_at_once or"
+    " system_full.",
+    ("reason",),
+)
 JOB_WAIT_SECONDS = Histogram(
-    "job_wait_seconds", "Time from a job's creation to its first attempt.", ("kind",), JOB_SECONDS
+    "job_wait_seconds", "Time from a job's creation to its first attempt.", ("queue", "kind"), JOB_SECONDS
 )
 JOB_RUN_SECONDS = Histogram(
     "job_run_seconds",
@@ -49,6 +55,9 @@ QUEUE_JOBS = Gauge(
 )
 QUEUE_WAIT_SECONDS = Gauge(
     "queue_oldest_wait_seconds", "Age of the oldest ready job of a queue.", ("queue",), "livemostrecent"
+)
+QUEUE_RATE = Gauge(
+    "queue_jobs_per_second", "Attempts that ended, over the last minutes.", ("queue",), "livemostrecent"
 )
 WORKERS = Gauge("workers", "Live workers, by state: busy or idle.", ("state",), "livemostrecent")
 WORKERS_IN_TROUBLE = Gauge(

@@ -22,7 +22,7 @@ def began(attempt: LiveAttempt) -> None:
     """An attempt has been claimed."""
     job = attempt.job
     if len(job.attempts) == 1 and job.started_at is not None:
-        JOB_WAIT_SECONDS.observe((job.started_at - job.created_at) / 1000, kind=job.kind)
+        JOB_WAIT_SECONDS.observe((job.started_at - job.created_at) / 1000, queue=job.queue, kind=job.kind)
 
 
 def passed(attempt: LiveAttempt, step: str, seconds: float) -> None:

@@ -4,10 +4,12 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from flask import Response, g
+from pydantic import BaseModel
 
 from api.answers import json_answer
+from api.bodies import Json
 from api.filters import bad_cursor, filters_of, limit_of
-from api.operator_bodies import PauseOrder, ResumeOrder, Target, admin_job_body, pause_body
+from api.operator_bodies import OwnerOrder, PauseOrder, ResumeOrder, admin_job_body, owner_body, pause_body
 from api.parsing import parsed
 from api.problems import Problem
 from api.reading import json_body, no_inputs, query
@@ -15,11 +17,13 @@ from api.retrying import retry_if_possible
 from api.services import services
 from infra.jobs.bulk import Swept
 from infra.jobs.operator import What
+from infra.jobs.owners import OwnerSettings
+from infra.keys import OWNER
 from infra.logs import get_logger
 
 FILTERS = ("owner", "queue", "status", "kind", "model")
 
-T = TypeVar("T", bound=Target)
+T = TypeVar("T", bound=BaseModel)
 
 log = get_logger()
 
@@ -93,6 +97,39 @@ def retry_many() -> Response:
     except ValueError:
         raise bad_cursor() from None
     return _swept(swept, given, action="operator.retried")
+
+
+def owners() -> Response:
+    """Owners that have settings of their own."""
+    query()
+    found = [_owner_body(name, own) for name, own in services().owners.all().items()]
+    return json_answer({"object": "list", "data": found})
+
+
+def owner(owner: str) -> Response:
+    """One owner's settings and usage."""
+    query()
+    return json_answer(_owner_body(owner, services().owners.get(_name_of(owner))))
+
+
+def change_owner(owner: str) -> Response:
+    """Change some of an owner's settings, which may have no key and no jobs yet."""
+    order = _order(OwnerOrder)
+    own = services().owners.change(_name_of(owner), order)
+    _log(
+        "Changed an owner", action="operator.owner", owner=owner, changes=order.model_dump(exclude_unset=True)
+    )
+    return json_answer(_owner_body(owner, own))
+
+
+def _name_of(owner: str) -> str:
+    if not OWNER.fullmatch(owner):
+        raise Problem("not_found", "No owner can have this name.")
+    return owner
+
+
+def _owner_body(name: str, own: OwnerSettings) -> Json:
+    return owner_body(name, own, services().owners.common, services().queue.owner_usage(name))
 
 
 def _order(model: type[T]) -> T:

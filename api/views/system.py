@@ -84,6 +84,7 @@ def _set_levels() -> None:
             for state in ("ready", "delayed", "running"):
                 metrics.QUEUE_JOBS.set(getattr(stats, state), queue=stats.name, state=state)
             metrics.QUEUE_WAIT_SECONDS.set(stats.oldest_wait_seconds, queue=stats.name)
+            metrics.QUEUE_RATE.set(stats.jobs_per_second, queue=stats.name)
 
 
 def _check_state(behind: Services) -> None:

@@ -63,6 +63,7 @@ PANELS: dict[str, tuple[Callable[..., None] | Maker, ...]] = {
         operator.pause,
         operator.resume,
         operator.pauses,
+        operator.owner,
         operator.front,
     ),
     "Administration": (doctor, upkeep.gc, upkeep.backup, upkeep.restore),

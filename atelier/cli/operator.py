@@ -1,4 +1,4 @@
-"""`queues`, `workers`, `pause`, `resume`, `pauses`, `front`: looking after a deployment."""
+"""`queues`, `workers`, `pause`, `resume`, `pauses`, `front`, `owner`: looking after a deployment."""
 
 from typing import Annotated, Any
 
@@ -7,6 +7,7 @@ import typer
 from atelier.cli.common import JsonFlag, client_of, output_of
 from atelier.cli.jobs import JobId
 from atelier.cli.table import ago, print_table
+from atelier.operator import Owner
 from atelier.records import time_of
 
 QueueFlag = Annotated[str | None, typer.Option("--queue", help="Name of a queue.")]
@@ -23,7 +24,8 @@ def queues(context: typer.Context, as_json: JsonFlag = False) -> None:
         found = client.queues()
     output.object({"data": found})
     if not output.as_json:
-        head = ["QUEUE", "STATE", "READY", "DELAYED", "WAITING", "RUNNING", "OLDEST", "WORKERS", "IDLE"]
+        counts = ["READY", "DELAYED", "WAITING", "RUNNING"]
+        head = ["QUEUE", "STATE", *counts, "OLDEST", "PER MIN", "TAKES", "WORKERS", "IDLE"]
         print_table(head, [_queue_row(each) for each in found])
 
 
@@ -94,6 +96,69 @@ def front(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> N
     output.result(f"{job.id} is at the front of {job.queue}" if queued else f"{job.id} is {job.status}")
 
 
+def owner(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help="Whose; without a name, who has some of their own.")
+    ] = None,
+    *,
+    weight: Annotated[str | None, typer.Option("--weight", help="Share of the device time.")] = None,
+    max_queued: Annotated[str | None, typer.Option("--max-queued", help="Jobs that may wait.")] = None,
+    max_running: Annotated[
+        str | None, typer.Option("--max-running", help="Jobs that may run at once; 0: no limit.")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", help="Jobs that may be submitted a second; 0: no limit.")
+    ] = None,
+    burst: Annotated[
+        str | None, typer.Option("--burst", help="Jobs that may be submitted at once before that counts.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show or change an owner's weight and limits. `default`: as for everybody again."""
+    texts = {
+        "weight": weight,
+        "max_queued": max_queued,
+        "max_running": max_running,
+        "rate": rate,
+        "burst": burst,
+    }
+    changes = {key: _number(key, text) for key, text in texts.items() if text is not None}
+    if name is None and changes:
+        raise typer.BadParameter("say whose settings these are")
+    output = output_of(context)
+    with client_of(context) as client:
+        if name is None:
+            found = client.operator.owners()
+        elif changes:
+            found = [client.operator.change_owner(name, **changes)]
+        else:
+            found = [client.operator.owner(name)]
+    output.object(found[0].raw if name else {"data": [each.raw for each in found]})
+    if not output.as_json:
+        head = ["OWNER", "WEIGHT", "QUEUED", "OF", "RUNNING", "OF", "RATE", "BURST", "OWN"]
+        print_table(head, [_owner_row(each) for each in found])
+
+
+def _number(name: str, text: str) -> float | None:
+    if text == "default":
+        return None
+    try:
+        return float(text) if name in ("weight", "rate") else int(text)
+    except ValueError:
+        raise typer.BadParameter(f"--{name.replace('_', '-')} takes a number, or `default`") from None
+
+
+def _owner_row(owner: Owner) -> list[object]:
+    running = owner.max_running or "any"
+    rate = f"{owner.rate:g}/s" if owner.rate else "any"
+    own = ",".join(owner.own)
+    return [
+        *(owner.name, f"{owner.weight:g}", owner.queued, owner.max_queued, owner.running, running, rate),
+        *(owner.burst, own),
+    ]
+
+
 def _name_one(*names: str | None) -> str:
     named = [name for name in names if name is not None]
     if len(named) != 1:
@@ -105,7 +170,9 @@ def _queue_row(queue: dict[str, Any]) -> list[object]:
     oldest = f"{queue['oldest_wait_seconds']:.0f} s" if queue["ready"] else ""
     counts = [queue[name] for name in ("ready", "delayed", "waiting", "running")]
     state = "paused" if queue["paused"] else "open"
-    return [queue["name"], state, *counts, oldest, queue["workers"], queue["idle_workers"]]
+    each = queue.get("seconds_per_job")
+    rates = [f"{60 * queue['jobs_per_second']:.3g}", "" if each is None else f"{each:.3g} s"]
+    return [queue["name"], state, *counts, oldest, *rates, queue["workers"], queue["idle_workers"]]
 
 
 def _worker_row(worker: dict[str, Any]) -> list[object]:
