@@ -7,8 +7,8 @@
 
 local OWNERS_MOST = 200  -- looked at; with more, the place is too small rather than the call too slow
 local WORKERS_MOST = 20  -- looked at; with more, the others are taken to be like them
-local OWN_SAMPLE = 20    -- jobs of a line whose costs are looked at
-local SAMPLE = 3         -- the same of other owners
+local LINE_MOST = 20     -- jobs of a line whose costs are looked at
+local COSTS_MOST = 200   -- the same of all other owners' lines
 
 local job = load_job(A.job_id)
 if not job or job.status ~= 'queued' then return answer('none') end
@@ -30,7 +30,7 @@ end
 local function before_raised()
   local key = front_key(job.queue)
   local count = redis.call('ZRANK', key, job.id) or redis.call('ZCARD', key)
-  return count, count * mean_cost(key, count, OWN_SAMPLE)
+  return count, count * mean_cost(key, count, LINE_MOST)
 end
 
 local function own_before()
@@ -38,27 +38,27 @@ local function own_before()
   for _, model in ipairs(redis.call('SMEMBERS', owned_key(job.queue, job.owner))) do
     local key = ready_key(job.queue, job.owner, model)
     local found = redis.call('ZCOUNT', key, '-inf', '(' .. job.score)
-    count, cost = count + found, cost + found * mean_cost(key, found, OWN_SAMPLE)
+    count, cost = count + found, cost + found * mean_cost(key, found, LINE_MOST)
   end
   return count, cost
 end
 
--- Another owner's ready jobs, their mean cost, and the score of the first.
-local function line_of(owner)
+-- Another owner's ready jobs, their mean cost from `most` of each line, and the score of the first.
+local function line_of(owner, most)
   local count, cost, first, sampled = 0, 0, math.huge, 0
   for _, model in ipairs(redis.call('SMEMBERS', owned_key(job.queue, owner))) do
     local key = ready_key(job.queue, owner, model)
     local heads = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
     local found = redis.call('ZCARD', key)
-    count, cost = count + found, cost + found * mean_cost(key, found, SAMPLE)
+    count, cost = count + found, cost + found * mean_cost(key, found, most)
     first = math.min(first, tonumber(heads[2]))
   end
   return count, cost / count, first
 end
 
 -- How many of another owner's jobs are claimed until the virtual time of this job's turn.
-local function turns_of(owner, at, turn)
-  local count, cost, first = line_of(owner)
+local function turns_of(owner, at, turn, most)
+  local count, cost, first = line_of(owner, most)
   local turns = (turn - at) * setting(owner, 'weight') / cost
   if turns < 0 then return 0, 0 end
   local whole = math.ceil(turns)
@@ -70,9 +70,10 @@ local function others_before(turn)
   local count, cost = 0, 0
   local earliest = fair_now(owner_clock(job.queue)) - ARREARS_MOST
   local others = redis.call('ZRANGE', fair_key(owner_clock(job.queue), 'active'), 0, OWNERS_MOST, 'WITHSCORES')
+  local most = math.max(1, math.min(LINE_MOST, math.floor(2 * COSTS_MOST / #others)))
   for i = 1, #others, 2 do
     if others[i] ~= job.owner then
-      local turns, costs = turns_of(others[i], math.max(earliest, tonumber(others[i + 1])), turn)
+      local turns, costs = turns_of(others[i], math.max(earliest, tonumber(others[i + 1])), turn, most)
       count, cost = count + turns, cost + costs
     end
   end
