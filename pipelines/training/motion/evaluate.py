@@ -20,6 +20,7 @@ from pipelines.training.motion.draw import draw
 from pipelines.training.motion.exam import examine
 from pipelines.training.motion.judge import faults, watch
 from pipelines.training.motion.lessons import elsewhere
+from pipelines.training.motion.parts import alone
 from pipelines.training.motion.world import FRAMES, MOTIONS, Clip, random_clip
 from pipelines.training.scenes.vocabulary import SIDE
 
@@ -82,7 +83,7 @@ def report(folder: Path, count: int, seed: int) -> dict[str, Any]:
         "judge: swapped clips passed": share(wrong, EXAMINED),
         "from words": worded,
         "from pictures": moved,
-        "warp error": coherence(clips, asked),
+        "warp error": coherence(maker, clips, asked),
         "steps": STEPS,
         "guidance": GUIDANCE,
     }
@@ -117,16 +118,22 @@ def from_pictures(maker: Maker, count: int, seed: int) -> dict[str, Any]:
     return {**figures, "first frame differs by (of 255)": round(float(np.mean(off)), 2)}
 
 
-def coherence(clips: Sequence[np.ndarray], asked: Sequence[tuple[Clip, Wording]]) -> dict[str, float]:
-    """Mean warp error of clips, of drawn clips of the same, and of the scenes model frame by frame."""
+def coherence(
+    maker: Maker, clips: Sequence[np.ndarray], asked: Sequence[tuple[Clip, Wording]]
+) -> dict[str, float]:
+    """Mean warp error of clips, of drawn clips of the same, of the same weights making each frame by itself,
+    and of the scenes model frame by frame, which knows no motion and paints things that stand."""
     from pipelines.training.motion.baseline import frame_by_frame
     from pipelines.training.motion.paths import path
 
     few = range(0, len(clips), max(1, len(clips) // 5))
+    with alone(maker.family.pipe.unet):
+        apart = [maker.clips([asked[i][1].text], FIRST_SEED + i)[0] for i in few]
     plain = frame_by_frame([asked[i][1].still for i in few], [FIRST_SEED + i for i in few], STEPS)
     return {
         "the model": _mean([clips[i] for i in few]),
         "drawn clips": _mean([draw(asked[i][0], path(asked[i][0])) for i in few]),
+        "the model, each frame by itself": _mean(apart),
         "the scenes model frame by frame": _mean(plain),
     }
 

@@ -18,11 +18,11 @@ from pipelines.training.course import dice, rate
 from pipelines.training.motion import text
 from pipelines.training.motion.captions import MOTION_WORDS, caption
 from pipelines.training.motion.paths import MIDDLE, Moment, path
-from pipelines.training.motion.world import FRAMES, LIGHT, SIZE, Clip, random_clip
+from pipelines.training.motion.world import FRAMES, LIGHT, SIZE, STYLED_SHARE, Clip, random_clip
 from pipelines.training.scenes.captions import PLACE_WORDS, background_words
 from pipelines.training.scenes.vocabulary import PLACES
 
-STEPS, CLIPS, RATE = 260, 24, 2e-3
+STEPS, CLIPS, RATE = 1000, 24, 2e-3
 MOMENTS = 4  # frames of each clip
 LAST = 6  # states at a caption's end that are taken, all of which are padding
 REACH = 19.0  # pixels from the middle to the other places
@@ -52,7 +52,7 @@ def foresee(clock: Clock, old: Reading, new: Reading, seed: int) -> None:
 def _lesson(old: Reading, new: Reading, chance: random.Random) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """States (rows, TOKENS, WIDTH) and frames (rows,), how the states are to turn, and which tokens count how
     much (rows, TOKENS)."""
-    clips = [random_clip(chance) for _ in range(CLIPS)]
+    clips = [random_clip(chance, styled=STYLED_SHARE) for _ in range(CLIPS)]
     captions = [caption(clip, chance).text for clip in clips]
     states = _states(new, captions)
     turns = _turns(old, new[1], clips=clips, captions=captions, states=states, chance=chance)
@@ -86,13 +86,13 @@ def _turns(
     The padding, in which a caption is summed up, turns as that of still captions does; the last word for the
     motion becomes the word for a place, or for a background; all others stay.
     """
-    known = ["middle", *(place for place in PLACES if place != "middle"), *BY_SIZE, "after"]
+    known = ["middle", *(place for place in PLACES if place != "middle"), *BY_SIZE, "after", "gone"]
     grounds = [
         {each: background_words(each, chance) for each in (clip.background, clip.ends_on)} for clip in clips
     ]
     both = zip(clips, grounds, strict=True)
     said = [_still(clip, name, ground) for clip, ground in both for name in known]
-    stills = _states(old, [" ".join(each) + ", " + where for *each, where in said])
+    stills = _states(old, [_whole(*each) for each in said])
     ends = stills[:, -LAST:].mean(1)
     places = torch.stack([_at(old[1], state, *each) for state, each in zip(stills, said, strict=True)])
     backgrounds = torch.stack([_before_end(old[1], stills[i], said[i]) for i in range(len(said))])
@@ -127,12 +127,18 @@ def _at(tokenizer: CLIPTokenizer, state: Tensor, thing: str, place: str, where: 
 
 def _before_end(tokenizer: CLIPTokenizer, state: Tensor, said: tuple[str, str, str]) -> Tensor:
     """The state of the word that ends the background."""
-    thing, place, where = said
-    return state[len(tokenizer(f"{thing} {place}, {where}").input_ids) - 2]
+    return state[len(tokenizer(_whole(*said)).input_ids) - 2]
+
+
+def _whole(thing: str, place: str, where: str) -> str:
+    return f"{thing} {place}, {where}" if thing else where
 
 
 def _still(clip: Clip, name: str, grounds: dict[str, str]) -> tuple[str, str, str]:
-    """The words for the clip's thing, for a place, and for a background, in one of which `name` is meant."""
+    """The words for the clip's thing, for a place, and for a background, in one of which `name` is meant; for
+    what is gone those of the background alone."""
+    if name == "gone":
+        return "", "", grounds[clip.background]
     size = f"{name} " if name in BY_SIZE else ""
     place = PLACE_WORDS[name if name in PLACES else "middle"][0]
     background = grounds[clip.ends_on if name == "after" else clip.background]
@@ -141,6 +147,8 @@ def _still(clip: Clip, name: str, grounds: dict[str, str]) -> tuple[str, str, st
 
 def _mix(moment: Moment, known: list[str]) -> list[float]:
     """How much of each still caption's difference from the plain one a moment has."""
+    if not moment.seen:
+        return [float(name == "gone") for name in known]
     across, down = (moment.x - MIDDLE) / REACH, (moment.y - MIDDLE) / REACH
     grown = moment.size - SIZE
     share = {

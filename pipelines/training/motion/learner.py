@@ -18,15 +18,16 @@ from pipelines.training.motion import text
 from pipelines.training.motion.foresight import Reading, foresee
 from pipelines.training.motion.lessons import lesson
 from pipelines.training.motion.parts import assembled, begun, showing
+from pipelines.training.optimizers import half_products
 from pipelines.training.pictures import sheet
 from pipelines.training.scenes.denoiser import Average, random_times, scheduler
 from pipelines.training.store import Store
 
-STEPS = 760
+STEPS = 4800
 BATCH = 32  # frames
-FEW = ((0.27, 1), (0.8, 4), (1.0, 16))  # up to which share of the steps how many frames of a clip are seen
-RATE_NEW, RATE_OLD = 1e-3, 3e-4  # of the layers for motion; of the scenes model's own and the clock
-AVERAGE = 0.99
+FEW = ((0.15, 1), (0.55, 4), (1.0, 16))  # up to which share of the steps how many frames of a clip are seen
+RATE_NEW, RATE_OLD = 1e-3, 5e-4  # of the layers for motion; of the scenes model's own and the clock
+AVERAGE = 0.997
 WARM_UP = 20  # steps
 SCENES = Path("pipelines/house/scenes")
 SAMPLES = (
@@ -87,7 +88,7 @@ class Motion:
         times, counts = times[:, None].repeat(1, latents.shape[2]), seen.counts.clone()
         noisy[seen.given, :, 0], times[seen.given, 0] = latents[seen.given, :, 0], 0
         counts[seen.given, :, 0] = 0
-        with showing(self.model, seen.shown):
+        with showing(self.model, seen.shown), half_products():
             error = (self.model(noisy, times, words).sample - wanted).square()
         return {"loss": (error * counts).mean(), "plain": error.mean()}
 

@@ -46,23 +46,40 @@ def showing(model: MotionUNet, shown: Tensor) -> Iterator[None]:
     """Within it samples hold only some frames of a clip, each at its own moment: the same of every clip,
     (F,), or one of each, (B, 1), which the layers for motion leave alone."""
     model.shown = shown
-    swaps = _at_moments(model, shown) if shown.ndim == 1 else _still(model)
+    try:
+        with _swapped(_at_moments(model, shown) if shown.ndim == 1 else _still(model)):
+            yield
+    finally:
+        model.shown = None
+
+
+@contextmanager
+def alone(model: MotionUNet) -> Iterator[None]:
+    """Within it each frame of a clip is made by itself: the layers for motion are left out."""
+    with _swapped(_still(model)):
+        yield
+
+
+Swap = tuple[nn.Module, str, Any, Any]  # whose, which, the new, the old
+
+
+@contextmanager
+def _swapped(swaps: list[Swap]) -> Iterator[None]:
     try:
         for owner, name, new, _ in swaps:
             setattr(owner, name, new)
         yield
     finally:
-        model.shown = None
         for owner, name, _, old in swaps:
             setattr(owner, name, old)
 
 
-def _at_moments(model: MotionUNet, shown: Tensor) -> list[tuple[nn.Module, str, Any, Any]]:
+def _at_moments(model: MotionUNet, shown: Tensor) -> list[Swap]:
     layers = [layer for layer in model.modules() if isinstance(layer, SinusoidalPositionalEmbedding)]
     return [(layer, "pe", layer.pe[:, shown], layer.pe) for layer in layers]
 
 
-def _still(model: MotionUNet) -> list[tuple[nn.Module, str, Any, Any]]:
+def _still(model: MotionUNet) -> list[Swap]:
     blocks = [*model.down_blocks, model.mid_block, *model.up_blocks]
     layers = [(block, block.motion_modules) for block in blocks]
     return [(block, "motion_modules", nn.ModuleList(Still() for _ in old), old) for block, old in layers]

@@ -35,7 +35,7 @@ FREE = {  # places that the words may add to a motion, and that it leaves as the
     **dict.fromkeys(ALONG, ("left", "right")),
     **dict.fromkeys(("blinking", *LIGHT), ("left", "right", "top", "bottom", "middle")),
 }
-STYLED_SHARE = 0.0  # of clips for training are in another style than the usual one
+STYLED_SHARE = 0.15  # of clips for training are in another style than the usual one
 PLACED_SHARE = 0.25  # of clips whose motion leaves it open have their place said
 
 

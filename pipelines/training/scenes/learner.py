@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from pipelines.training.course import dice, rate
+from pipelines.training.optimizers import half_products
 from pipelines.training.pictures import sheet
 from pipelines.training.scenes import autoencoder, denoiser, text
 from pipelines.training.scenes.captions import caption
@@ -143,7 +144,9 @@ class Scenes:
     def _paint(self, number: int) -> float:
         self.unet.train()
         self.reader.eval()
-        loss = denoiser.loss(self.unet, self.schedule, *self._batch(number))
+        batch = self._batch(number)
+        with half_products():
+            loss = denoiser.loss(self.unet, self.schedule, *batch)
         figure = self._descend(2, self.unet, loss)
         self.average.update(self.unet, number + 1)
         if number % DECODER_EVERY == 0:

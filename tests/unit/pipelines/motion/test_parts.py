@@ -4,9 +4,11 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from pipelines.families._motion_unet import cosines
-from pipelines.training.motion import text
+from pipelines.training.motion import foresight, text
 from pipelines.training.motion.learner import SCENES
-from pipelines.training.motion.parts import apart, begun, showing
+from pipelines.training.motion.parts import alone, apart, begun, showing
+from pipelines.training.motion.paths import MIDDLE, Moment, path
+from pipelines.training.motion.world import SIZE, Clip
 
 
 def test_new_words_are_tokens_and_old_ones_keep_their_numbers():
@@ -61,3 +63,34 @@ def test_the_first_cosine_is_one_and_the_others_have_no_mean():
 
     assert torch.equal(waves[:, 0], torch.ones(16))
     assert waves[:, 1:].mean(0).abs().max() < 1e-6
+
+
+def test_frames_that_are_made_alone_do_not_see_each_other():
+    model = begun(SCENES).eval()
+    for name, weight in model.named_parameters():
+        if "motion_modules" in name and "proj_out" in name:
+            torch.nn.init.normal_(weight)
+    words, noise = torch.randn(1, 8, 128).repeat(3, 1, 1), torch.randn(1, 8, 3, 16, 16)
+    other = torch.cat([noise[:, :, :2], torch.randn(1, 8, 1, 16, 16)], 2)
+    with torch.inference_mode():
+        together = [model(each, 400, words).sample[:, :, :2] for each in (noise, other)]
+        with alone(model):
+            apart = [model(each, 400, words).sample[:, :, :2] for each in (noise, other)]
+
+    assert torch.allclose(*apart, atol=1e-5)
+    assert not torch.allclose(*together, atol=1e-2)
+
+
+def test_a_moment_is_told_by_still_captions_words():
+    known = ["middle", "left", "right", "top", "bottom", "small", "big", "after", "gone"]
+    blinking = path(Clip("star", "green", "blinking", "blue", "left"))
+    seen, gone = (
+        [share for name, share in zip(known, foresight._mix(blinking[i], known), strict=True) if share]
+        for i in (0, 4)
+    )
+    half = foresight._mix(Moment(MIDDLE + foresight.REACH / 2, MIDDLE, SIZE), known)
+
+    assert len(seen) == 1
+    assert gone == [1.0]
+    assert dict(zip(known, half, strict=True))["right"] == 0.5
+    assert sum(half) == 0.5
