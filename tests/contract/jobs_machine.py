@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from infra.archive import Archive
-from infra.errors import JobNotFound, OwnerLimit, WorkerPaused
+from infra.errors import JobNotFound, OwnerLimit, TooFast, TooManyAtOnce, WorkerPaused
 from infra.jobs.answers import Beat, Committed, Filters, Limits, Requeued, WorkerCard
 from infra.jobs.bulk import Bulk
 from infra.jobs.operator import Operator, What
+from infra.jobs.owners import Owners, OwnerSettings
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import (
     Artifact,
@@ -48,6 +49,15 @@ OUTCOMES = [
     *(Outcome.CANCELLED, Outcome.TIMED_OUT, Outcome.LOST),
 ]
 RESULT = Artifact("0.png", 0, "output", 7, "image/png", 10, "ab")
+
+GRANTS = (
+    *({"weight": 4.0}, {"weight": 0.5}, {"weight": None}),
+    *({"max_running": 1}, {"max_running": 3}, {"max_running": 0}, {"max_running": None}),
+    *({"max_queued": 3}, {"max_queued": None}),
+    *({"rate": 0.5, "burst": 2}, {"rate": None, "burst": None}),
+    *[{"rate": 0.01, "burst": 3}] * 4,
+)
+"""What operators do to an owner's settings."""
 
 owners = st.sampled_from(OWNERS)
 workers = st.sampled_from(sorted(WORKERS))
@@ -82,7 +92,6 @@ class JobsMachine(RuleBasedStateMachine):
     @initialize(max_running=st.sampled_from([0, 1, 2]))
     def begin(self, max_running: int) -> None:
         self.state.flushall()
-        self.max_running = max_running or math.inf
         self.ids = 0
         self.now = Snapshot({})  # as of the end of the last step
         self.woken: set[str] = set()  # rung for, and not yet back with a claim
@@ -93,6 +102,12 @@ class JobsMachine(RuleBasedStateMachine):
             archive=self.archive,
         )
         self.operator = Operator(self.state, limits=LIMITS, ring=self._hear_ring)
+        self.owners = Owners(
+            self.state,
+            limits=replace(LIMITS, max_running_per_owner=max_running),
+            ring=self._hear_ring,
+        )
+        self.own = dict.fromkeys(OWNERS, OwnerSettings())
         self.held: dict[str, str] = {}  # attempt → job, of workers that believe in it; some wrongly
         self.versions: dict[str, int] = {}
         self.results: dict[str, Job] = {}
@@ -168,19 +183,57 @@ class JobsMachine(RuleBasedStateMachine):
             jobs.append(self._job(owner, model, waits_for=link, **(wish | shared)))
             link = (jobs[-1].id,) if links == "chain" else link
         key = Idempotency(self._new_id("job"), "same")
-        room = LIMITS.max_queued_per_owner - self.queue.owner_usage(owner).queued
+        room = self._settings(owner).max_queued - self.queue.owner_usage(owner).queued
+        bucket, early = self._bucket(owner), server_time(self.state)
         try:
             first = self.queue.enqueue(jobs, key)
-        except OwnerLimit:
-            assert len(jobs) > room
+        except (OwnerLimit, TooManyAtOnce) as error:
+            self._check_refusal(error, jobs, room, bucket, early)
             assert self.queue.replayed(owner, key) is None
             return
         assert len(jobs) <= room
+        assert self._tokens(owner, bucket, server_time(self.state)) >= len(jobs) - 0.001
         assert [job.id for job in first.jobs] == [new.id for new in jobs]
+        left = self._bucket(owner)
         if again:
             assert self.queue.enqueue(jobs, key).jobs == first.jobs
             others = [replace(new, id=self._new_id("job"), waits_for=()) for new in jobs]
             assert self.queue.enqueue(others, key).jobs == first.jobs
+            assert self._bucket(owner) == left
+
+    def _check_refusal(
+        self, error: Exception, jobs: list[NewJob], room: float, bucket: float, early: int
+    ) -> None:
+        """It was due, the right one, and took nothing."""
+        owner, count = jobs[0].owner, len(jobs)
+        settings = self._settings(owner)
+        assert self._bucket(owner) == bucket
+        if count > room:
+            assert type(error) is OwnerLimit
+        elif count > settings.burst:
+            assert isinstance(error, TooManyAtOnce)
+        else:
+            assert isinstance(error, TooFast)
+            late, wait = server_time(self.state), 1000 * error.retry_after
+            assert self._tokens(owner, bucket, early) < count
+            empty = 1000 * settings.burst / settings.rate  # the clock may have been set back since
+            assert self._tokens(owner, min(bucket, late + empty), late + wait) >= count - 0.001
+            assert self._tokens(owner, min(bucket, early + empty), early + wait - 1000) < count
+            self._step("slow")
+
+    def _settings(self, owner: str) -> Any:
+        """What holds for the owner, by the model of this walk; a limit that is none is endless."""
+        found = self.own[owner].over(self.owners.common)
+        return found.model_copy(update={"max_running": found.max_running or math.inf})
+
+    def _bucket(self, owner: str) -> float:
+        return float(self.state.get(f"{PREFIX}bucket:{owner}") or 0)
+
+    def _tokens(self, owner: str, full_at: float, now: float) -> float:
+        settings = self._settings(owner)
+        if not settings.rate:
+            return math.inf
+        return max(0.0, settings.burst - max(0.0, full_at - now) / 1000 * settings.rate)
 
     @precondition(_has_jobs)
     @rule(pick=picks, again=twice, action=st.sampled_from(["cancel", "cancel", "delete", "retry"]))
@@ -263,7 +316,8 @@ class JobsMachine(RuleBasedStateMachine):
         assert {job.status for job in jobs} == {Status.RUNNING}
         assert len({job.attempt_id for job in jobs}) == len({job.id for job in jobs}) == len(jobs)
         running = Counter(job.owner for job in jobs if not job.front)
-        assert all(count <= self.max_running for count in running.values())
+        assert all(count <= self._settings(owner).max_running for owner, count in running.items())
+        assert all(job.weight == self._settings(job.owner).weight for job in jobs)
         if len(jobs) > 1:
             self._step("share")
             assert {job.id for job in jobs[1:]} <= able
@@ -280,7 +334,7 @@ class JobsMachine(RuleBasedStateMachine):
             for queue in card.queues
             for job in now.ready(queue)
             if job.model in card.models
-            and (job.front or running[job.owner] < self.max_running)
+            and (job.front or running[job.owner] < self._settings(job.owner).max_running)
             and not self._is_paused(job)
         }
 
@@ -405,6 +459,30 @@ class JobsMachine(RuleBasedStateMachine):
         self._claim(sorted(WORKERS)[pick % 3], again=False)
         if pick % 4:
             self._resume(what, name, again)
+
+    @rule(owner=owners, changes=st.sampled_from(GRANTS), again=twice)
+    def grant(self, owner: str, changes: dict[str, Any], again: bool) -> None:
+        """Change an owner's settings; what waits is looked at, too."""
+        self._step("grant")
+        self.own[owner] = self.own[owner].model_copy(update=changes)
+        for _ in range(1 + again):
+            assert self.owners.change(owner, OwnerSettings(**changes)) == self.own[owner]
+        assert self.owners.all() == {name: own for name, own in self.own.items() if own.own()}
+        self._check_standings()
+
+    def _check_standings(self) -> None:
+        """Each ready job has a place, which cannot be past the end of its queue."""
+        for job in self.now.jobs.values():
+            standing = self.queue.standing(job)
+            assert (standing is None) == (job.status is not Status.QUEUED)
+            if standing is not None:
+                ready = self.now.ready(job.queue)
+                assert (standing.position is None) == (job.id not in {each.id for each in ready})
+                assert standing.position is None or standing.position <= len(ready) + sum(
+                    each.front for each in ready
+                )
+                assert (standing.estimated_start_seconds or 0.0) >= 0.0
+                assert standing.estimated_start_seconds is None or not standing.paused
 
     def _pause(self, what: What, name: str, again: bool) -> None:
         first = self.operator.pause(what, name, "admin")
@@ -557,7 +635,7 @@ class JobsMachine(RuleBasedStateMachine):
             assert not now.members(f"blocked:{owner}") or self._is_at_limit(now, owner), owner
 
     def _is_at_limit(self, now: Snapshot, owner: str) -> bool:
-        return int(now.counters(f"count:{owner}").get("running", 0)) >= self.max_running
+        return int(now.counters(f"count:{owner}").get("running", 0)) >= self._settings(owner).max_running
 
 
 def _result(job: Job) -> tuple[Any, ...]:

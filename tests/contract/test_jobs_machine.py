@@ -17,7 +17,7 @@ from tests.servers import FORGETFUL, StateServer, redis_program, valkey_program
 STEPS = 2000
 RULES = (
     *("enqueue", "claim", "commit", "requeue", "cancel", "delete", "retry", "beat"),
-    *("wait", "lose", "jump", "leave", "collect", "archive", "pause", "raise", "end_untold"),
+    *("wait", "lose", "jump", "leave", "collect", "archive", "pause", "raise", "grant", "slow", "end_untold"),
 )
 WALK = settings(
     max_examples=36,
