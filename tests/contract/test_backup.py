@@ -22,6 +22,7 @@ from infra.backup.families import family_of
 from infra.errors import JobGone, JobNotFound
 from infra.jobs.answers import Committed, Limits, WorkerCard
 from infra.jobs.operator import Operator, What
+from infra.jobs.owners import Owners, OwnerSettings
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import (
     Idempotency,
@@ -60,6 +61,7 @@ class House:
         self.endpoints = Endpoints(state, "always")
         self.outbox = Outbox(state, "always")
         self.operator = Operator(state, limits=Limits())
+        self.owners = Owners(state, limits=Limits())
 
     def new(self, **given: Any) -> NewJob:
         return replace(NewJob(new_job_id(), "ann", "text-to-image", "plain", "image", {"n": 1}, 1.0), **given)
@@ -183,8 +185,11 @@ def test_keys_webhooks_uploads_and_pauses_stay(house: House) -> None:
     )
     house.uploads.refer(upload.id, [hooked.id])
     house.operator.pause(What.QUEUE, "image", "ann", "for a while")
+    own = house.owners.change("ann", OwnerSettings(weight=2.0, max_queued=5, rate=0.01, burst=5))
 
     house.move()
+
+    assert house.owners.all() == {"ann": own}
 
     assert [each.id for each in house.keys.list()] == [key.id]
     assert house.keys.authenticate(text) == key

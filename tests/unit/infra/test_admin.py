@@ -90,6 +90,39 @@ class TestKeys:
         assert (done.code, done.stderr.startswith("error: ")) == (3, True)
 
 
+class TestOwner:
+    def test_show_change_and_take_back(self, admin: Admin, on_server: Settings) -> None:
+        assert admin(on_server, "owner").stdout == "No owner has settings of its own.\n"
+        changes = ("--weight", "2", "--max-running", "3", "--rate", "0.5")
+        changed = json.loads(admin(on_server, "owner", "ann", *changes, "--json").stdout)
+        assert changed["own"] == {"weight": 2, "max_running": 3, "rate": 0.5}
+        assert changed["max_queued"] == on_server.max_queued_per_owner
+
+        shown = admin(on_server, "owner", "ann").stdout
+        assert shown == "ann  weight: 2*  max_queued: 1000  max_running: 3*  rate: 0.5*  burst: 50\n"
+        assert admin(on_server, "owner").stdout == shown
+
+        back = ("--weight", "default", "--max-running", "default", "--rate", "default", "--json")
+        assert json.loads(admin(on_server, "owner", "ann", *back).stdout)["own"] == {}
+        assert json.loads(admin(on_server, "owner", "--json").stdout) == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (("ann", "--weight", "0"), "--weight: "),
+            (("ann", "--max-queued", "some"), "--max-queued: "),
+            (("Ann B", "--burst", "3"), "An owner is 1 to 64"),
+            (("--burst", "3"), "Say whose settings these are."),
+        ],
+    )
+    def test_what_cannot_be_is_refused(
+        self, admin: Admin, on_server: Settings, arguments: tuple[str, ...], told: str
+    ) -> None:
+        done = admin(on_server, "owner", *arguments)
+        assert (done.code, done.stdout) == (2, "")
+        assert told in done.stderr
+
+
 class TestEmbedded:
     def test_a_home_that_nobody_serves_is_served_for_the_moment(self, admin: Admin, tmp_path: Path) -> None:
         settings = Settings(home=tmp_path / "home")
