@@ -35,7 +35,14 @@ class ProgressBody(BaseModel):
     fraction: float = Field(ge=0, le=1)
     step: int | None = None
     steps: int | None = None
-    stage: str | None = None
+    stage: str | None = Field(None, description="`loading` (the model), `running`, `encoding` or `storing`.")
+    loaded: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="While it is `loading`: which part of the model's files has been read. Left out where that"
+        " is not known.",
+    )
 
 
 class PlaceBody(BaseModel):
@@ -43,8 +50,8 @@ class PlaceBody(BaseModel):
 
     position: int | None = Field(
         None,
-        description="Place in its queue, 1 is next; left out in lists, in the answer to a submission and while"
-        " it waits for something else.",
+        description="Place in its queue, 1 is next; left out in lists, in the answer to a submission and"
+        " while it waits for something else.",
     )
     estimated_start_seconds: float | None = Field(
         None,

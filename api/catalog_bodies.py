@@ -1,11 +1,12 @@
 """What the API answers about models, kinds, queues and workers."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from pydantic import BaseModel, Field
 
 from api.bodies import TIME, Json, timestamp, without_nothing
-from infra.jobs.answers import QueueStats, WorkerInfo
+from infra.jobs.answers import QueueStats, WorkerCard, WorkerInfo
 from pipelines.kinds import KINDS, schema_of
 from pipelines.models import Model
 
@@ -78,6 +79,23 @@ class QueueBody(BaseModel):
     paused: bool = Field(description="Its jobs are not started until an operator resumes it.")
 
 
+class MeasuredBody(BaseModel):
+    """What a model has cost a worker that has loaded it."""
+
+    model: str
+    warm: bool = Field(description="It is loaded now.")
+    bytes: int = Field(description="Of its weights, with what it shares with other models.")
+    load_seconds: float = Field(description="How long it took the last time: what a cold start costs here.")
+
+
+class MemoryBody(BaseModel):
+    """The memory of a worker's device, as far as it is there for models."""
+
+    budget_bytes: int = Field(description="What loaded weights and a run may take.")
+    held_bytes: int = Field(description="What all loaded weights take; what models share counts once.")
+    models: list[MeasuredBody] = Field(description="Every model that it has loaded since it started.")
+
+
 class WorkerBody(BaseModel):
     """One live worker."""
 
@@ -85,7 +103,8 @@ class WorkerBody(BaseModel):
     device: str
     queues: list[str]
     models: list[str]
-    warm: list[str]
+    warm: list[str] = Field(description="Models that are loaded, last used last.")
+    memory: MemoryBody | None = Field(None, description="Left out until its engine has started.")
     idle: bool
     running: int = Field(description="Jobs that it runs.")
     paused: bool = Field(description="It starts no jobs until an operator resumes it.")
@@ -155,6 +174,7 @@ def worker_body(worker: WorkerInfo) -> Json:
             "queues": list(worker.card.queues),
             "models": list(worker.card.models),
             "warm": list(worker.card.warm),
+            "memory": _memory_body(worker.card) if worker.card.memory_budget else None,
             "idle": worker.parked,
             "running": len(worker.jobs),
             "paused": worker.paused,
@@ -163,3 +183,8 @@ def worker_body(worker: WorkerInfo) -> Json:
             "seen_at": timestamp(worker.seen_at),
         }
     )
+
+
+def _memory_body(card: WorkerCard) -> Json:
+    models = [{**asdict(each), "warm": each.model in card.warm} for each in card.measured]
+    return {"budget_bytes": card.memory_budget, "held_bytes": card.memory_held, "models": models}

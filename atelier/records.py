@@ -14,16 +14,20 @@ FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the running attempt is. fraction: 0 to 1; step of steps, if they are counted; stage: a word."""
+    """How far the running attempt is. fraction: 0 to 1; step of steps, if they are counted; stage: a word;
+    loaded: how much of its model has been read, 0 to 1, while it is being loaded, if that is known.
+    """
 
     fraction: float
     step: int | None = None
     steps: int | None = None
     stage: str | None = None
+    loaded: float | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Progress":
-        return cls(float(data.get("fraction") or 0.0), data.get("step"), data.get("steps"), data.get("stage"))
+        known = (data.get(name) for name in ("step", "steps", "stage", "loaded"))
+        return cls(float(data.get("fraction") or 0.0), *known)
 
 
 @dataclass(frozen=True)

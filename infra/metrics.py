@@ -87,6 +87,24 @@ LEASES_LOST = Counter("leases_lost_total", "Leases that this worker lost while i
 RESCUES = Counter("rescues_total", "What the rescuer found: lost leases, due jobs, deadlines.", ("what",))
 ENGINE_RESTARTS = Counter("engine_restarts_total", "Engines started again, by the reason.", ("reason",))
 MODELS_WARM = Gauge("models_warm", "Models that engines keep loaded.", ("model",))
+MODEL_LOADS = Counter(
+    "model_loads_total", "Loads of a model, by result: loaded or failed.", ("model", "result")
+)
+MODEL_LOAD_SECONDS = Histogram(
+    "model_load_seconds", "Time to load a model: what a cold start costs.", ("model",), JOB_SECONDS
+)
+MODELS_UNLOADED = Counter(
+    "models_unloaded_total",
+    "Loaded models that engines let go, by why: room (for another), idle, memory (there was too little),"
+    " broken or changed (its row). What went with an engine is not counted.",
+    ("model", "why"),
+)
+MODEL_MEMORY_BYTES = Gauge(
+    "model_memory_bytes",
+    "Memory of the workers' devices, by what: held by loaded weights (what models share counts once), or the"
+    " budget.",
+    ("what",),
+)
 MODELS_SET_ASIDE = Gauge(
     "models_set_aside", "Models that a worker does not offer now, because they did not load.", ("model",)
 )

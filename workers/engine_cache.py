@@ -131,10 +131,11 @@ class PipelineCache:
         """Let these go. A pipeline stays as long as it serves a model of another name."""
         for name in names:
             for key, each in list(self._loaded.items()):
-                if each.rows.pop(name, None) is not None:
-                    self._on_unload(name, why)
+                if each.rows.pop(name, None) is None:
+                    continue
                 if not each.rows:
                     del self._loaded[key]
+                self._on_unload(name, why)
         self._memory.free()
 
     def drop(self, name: str) -> None:

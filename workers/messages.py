@@ -18,8 +18,9 @@ From the engine:
   reading   model, fraction: so much of its files has been read
   loaded    model, seconds, warm, memory
   not_loaded model, type, detail: an error's, or NO_ROOM
-  unloaded  model, why: room, idle, memory, broken or changed (workers.engine_cache)
-  started   the requests run now
+  unloaded  model, why: room, idle, memory, broken or changed (workers.engine_cache); warm, memory
+  started   the requests run now, or one of them that is tried alone: serves (whether others may join), most
+            (rows that the model computes at once)
   progress  request, step, total, stage, preview? {media_type, base64}
   delta     request, index, text: more of output `index`
   found     request, categories, follows: what the safety filter found in its outputs
@@ -27,8 +28,8 @@ From the engine:
   done      request, files [as pipelines.outputs.File]: all are in the request's folder
   stopped   request: ended because of `stop`
   failed    request, error {type, title, detail, retryable}
-  finished  the run is over, all its requests told, those too that joined it, or another order is carried
-            out: model?, warm, memory
+  finished  the device is free for another run, or another order is carried out: model?, warm, memory,
+            encoding? [requests whose outputs are being written; all others of the run are told]
 
 `warm` is a list of the names of the loaded models, last used last; `memory` is {budget, held, models {name:
 bytes}}: bytes that weights and a run may take, bytes of all weights together, and of each model's.

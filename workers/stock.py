@@ -44,7 +44,6 @@ class Stock:
             case "not_loaded":
                 MODEL_LOADS.inc(model=message["model"], result="failed")
             case "unloaded":
-                self._set_warm(name for name in self.warm if name != message["model"])
                 MODELS_UNLOADED.inc(model=message["model"], why=message["why"])
         if message["is"] in ("loaded", "finished") and "model" in message:
             self._used[message["model"]] = time.monotonic()

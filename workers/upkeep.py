@@ -43,7 +43,7 @@ class Upkeep:
 
     def tend(self) -> bool:
         """Do one thing, if there is one; then jobs come first again. Harmless whatever comes of it."""
-        if (pid := self._engine.pid) is None or self._stop():
+        if (pid := self._engine.pid) is None or self._engine.busy or self._stop():
             return False
         if pid != self._engine_pid:
             self._engine_pid, self._tried = pid, set()

@@ -147,11 +147,15 @@ def headline(job: Job) -> str:
     if job.status == "queued":
         return _place(job)
     if job.status == "running":
-        stage = (job.progress and job.progress.stage) or "running"
-        return stage + (f", attempt {len(job.attempts)}" if len(job.attempts) > 1 else "")
+        return _stage(job) + (f", attempt {len(job.attempts)}" if len(job.attempts) > 1 else "")
     if job.status == "failed" and job.error:
         return f"failed: {job.error.type}"
     return job.status
+
+
+def _stage(job: Job) -> str:
+    stage = (job.progress and job.progress.stage) or "running"
+    return "loading the model" if stage == "loading" else stage
 
 
 def _place(job: Job) -> str:
@@ -169,6 +173,12 @@ def measure(job: Job) -> dict[str, Any]:
         return {"total": 1.0, "completed": 1.0, "steps": ""}
     if job.status != "running" or job.progress is None:
         return {"total": None, "steps": ""}
+    if job.progress.stage == "loading":
+        return {
+            "total": None if job.progress.loaded is None else 1.0,
+            "completed": job.progress.loaded,
+            "steps": "",
+        }
     return {"total": 1.0, "completed": job.progress.fraction, "steps": _steps(job).strip()}
 
 

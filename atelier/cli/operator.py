@@ -6,7 +6,7 @@ import typer
 
 from atelier.cli.common import JsonFlag, client_of, output_of
 from atelier.cli.jobs import JobId
-from atelier.cli.table import ago, print_table
+from atelier.cli.table import ago, bytes_text, print_table
 from atelier.operator import Owner
 from atelier.records import time_of
 
@@ -37,7 +37,7 @@ def workers(context: typer.Context, as_json: JsonFlag = False) -> None:
     output.object({"data": found})
     if not output.as_json:
         rows = [_worker_row(each) for each in found]
-        print_table(["WORKER", "DEVICE", "STATE", "QUEUES", "LOADED", "SINCE"], rows)
+        print_table(["WORKER", "DEVICE", "STATE", "QUEUES", "LOADED", "MEMORY", "SINCE"], rows)
 
 
 def pause(
@@ -177,7 +177,14 @@ def _queue_row(queue: dict[str, Any]) -> list[object]:
 
 def _worker_row(worker: dict[str, Any]) -> list[object]:
     lists = [",".join(worker[name]) for name in ("queues", "warm")]
-    return [worker["id"], worker["device"], _state(worker), *lists, ago(time_of(worker["since"]))]
+    since = ago(time_of(worker["since"]))
+    return [worker["id"], worker["device"], _state(worker), *lists, _memory(worker), since]
+
+
+def _memory(worker: dict[str, Any]) -> str:
+    """What its loaded models hold of what they may."""
+    memory = worker.get("memory")
+    return f"{bytes_text(memory['held_bytes'])} of {bytes_text(memory['budget_bytes'])}" if memory else ""
 
 
 def _state(worker: dict[str, Any]) -> str:

@@ -22,11 +22,16 @@ ATELIER_CATALOG. Words of a prompt, in any order; other words do nothing:
 
 A conversation's prompt is its last message, that of code is the instruction or else the prefix.
 
-The weights folder's `behaviour.txt` may hold `load_sleep=S`, `load_fail`, `load_crash`.
+The weights folder's `behaviour.txt` may hold
+
+    load_sleep=S     take S seconds to load           load_fail, load_crash
+    bytes=N          hold N bytes once loaded         shared=N  and N bytes that all share who say this number
+    read=S           map the folder's safetensors, and touch them bit by bit in S seconds
 """
 
 import ctypes
 import json
+import mmap
 import os
 import time
 from collections.abc import Iterable
@@ -78,7 +83,12 @@ class Fake:
             raise ModelUnavailable("these weights do not load, as their behaviour.txt says")
         if "load_crash" in words:
             os._exit(CRASH_STATUS)
-        return cls()
+        if "read" in words:
+            touch(next(weights.glob("*.safetensors")), words.number("read"))
+        return cls([Storage(int(words.number("bytes"))), Storage.shared(int(words.number("shared")))])
+
+    def __init__(self, storages: "list[Storage]") -> None:
+        self.tensors = [Tensor(storage) for storage in storages]
 
     def run(self, batch: list[Request], progress: Progress) -> list[list[Output]]:
         """Pictures, videos and music, of which the seed decides."""
@@ -156,6 +166,43 @@ class Fake:
                 script.misbehave_after(token + 1)
             outputs.append(Output(index, text, output_seed(request.inputs.seed, index)))
         return outputs
+
+
+class Storage:
+    """Counts as so many bytes, as a tensor's does."""
+
+    together: ClassVar[dict[int, "Storage"]] = {}
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    @classmethod
+    def shared(cls, size: int) -> "Storage":
+        return cls.together.setdefault(size, cls(size))
+
+    def data_ptr(self) -> int:
+        return id(self)
+
+    def nbytes(self) -> int:
+        return self.size
+
+
+class Tensor:
+    """What the engine finds when it counts what a pipeline holds."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def untyped_storage(self) -> Storage:
+        return self._storage
+
+
+def touch(file: Path, seconds: float, parts: int = 20) -> None:
+    """Read a file by its pages in memory, as weights are."""
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for part in range(parts):
+            len(mapped[part * len(mapped) // parts : (part + 1) * len(mapped) // parts])
+            time.sleep(seconds / parts)
 
 
 class Slow:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from infra.embedded import tether
-from infra.jobs.answers import Committed, WorkerCard
+from infra.jobs.answers import Committed, Measured, WorkerCard
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Artifact, Job, JobError, Outcome, new_attempt_id
 from infra.settings import Settings
@@ -116,6 +116,9 @@ CARD = WorkerCard(
     ("image", "text"),
     ("test/fake", "test/fake-text", "test/fake-other"),
     ("test/fake",),
+    memory_budget=1000,
+    memory_held=400,
+    measured=(Measured("test/fake", 400, 0.5), Measured("test/fake-other", 700, 1.5)),
 )
 
 

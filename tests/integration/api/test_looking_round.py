@@ -71,6 +71,14 @@ def test_queues_and_workers(client: httpx.Client, hand: Hand) -> None:
     (worker,) = data(client, "/v1/workers")
     assert worker["id"] == "hand"
     assert worker["warm"] == ["test/fake"]
+    assert worker["memory"] == {
+        "budget_bytes": 1000,
+        "held_bytes": 400,
+        "models": [
+            {"model": "test/fake", "warm": True, "bytes": 400, "load_seconds": 0.5},
+            {"model": "test/fake-other", "warm": False, "bytes": 700, "load_seconds": 1.5},
+        ],
+    }
     assert worker["idle"] is False
     assert {"host", "pid"}.isdisjoint(worker)
 

@@ -37,10 +37,12 @@ def test_a_loaded_model_is_not_loaded_again(run: Run) -> None:
     assert names(run("two")) == ["started", "encoding", "done"]
 
 
-def test_the_model_used_longest_ago_makes_room(run: Run, engine: Engine) -> None:
-    for model in ("test/fake", "test/fake-text", "test/fake", "test/fake-other"):
-        run("x", model)
-    assert engine.warm == ("test/fake", "test/fake-other")
+def test_models_stay_loaded_while_there_is_room_and_rows_that_load_the_same_share(
+    run: Run, engine: Engine
+) -> None:
+    assert "loading" not in names(run("x") + run("x", "test/fake-text"))[4:]
+    run("x", "test/fake-other")
+    assert engine.warm == ("test/fake", "test/fake-text", "test/fake-other")
 
 
 def test_progress_is_told_with_previews(run: Run) -> None:
@@ -108,7 +110,9 @@ def test_an_unexpected_error_does_not_quote_itself(run: Run) -> None:
 def test_out_of_memory_is_tried_again_with_all_caches_cleared(run: Run, tmp_path: Path) -> None:
     run("other", "test/fake-other")
     messages = run(f"oom times=1 log={tmp_path}/log")
-    assert names(messages) == [
+    gone = [message["model"] for message in messages if message["is"] == "unloaded"]
+    assert gone == ["test/fake-other", "test/fake"]
+    assert [name for name in names(messages) if name != "unloaded"] == [
         "loading", "loaded", "started", "loading", "loaded", "started", "encoding", "done"
     ]  # fmt: skip
 
