@@ -79,6 +79,13 @@ class Model(BaseModel):
     queue: str = Field(
         pattern=SLUG, description="The waiting line of its jobs; workers choose lines to serve."
     )
+    max_batch: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="Most outputs that are computed at once, of one job or of several; fewer where the family "
+        "cannot, or where they do not fit the device.",
+    )
     seconds_per_unit: float = Field(
         0.1,
         gt=0,

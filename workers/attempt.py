@@ -58,8 +58,8 @@ class Delta:
 
 @dataclass
 class LiveAttempt:
-    """Written by the work loop, but for what `hear` and `take_news` guard: the beats and the exchange share
-    that.
+    """Written by one thread after the other: who prepares it, the work loop, who finishes it; but for what
+    `hear` and `take_news` guard, which the beats and the exchange share.
     """
 
     job: Job
@@ -74,6 +74,12 @@ class LiveAttempt:
     """The job's inputs, read back from the record; texts of other jobs come in with the fetched files."""
     files: dict[str, Path] = field(default_factory=dict)
     """Input files by field name, fetched into `folder`."""
+    request: dict[str, Any] = field(default_factory=dict)
+    """What the engine is told of it."""
+    handed_over: float = 0.0
+    """When it was given to the engine, by the monotonic clock."""
+    is_open: bool = True
+    """Whether it has yet to run, or runs now."""
     verdict: Verdict = field(default_factory=Verdict)
     """What the safety policy makes of the prompt."""
     made: list[File] = field(default_factory=list)

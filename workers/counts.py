@@ -1,6 +1,6 @@
 """What the metrics learn from a worker."""
 
-from collections.abc import Iterable
+import time
 
 from infra.jobs.record import Status
 from infra.metrics import (
@@ -10,11 +10,10 @@ from infra.metrics import (
     JOB_WAIT_SECONDS,
     JOBS_FINISHED,
     LEASES_LOST,
-    MODELS_WARM,
 )
 from workers.attempt import LiveAttempt, Stop
 
-PHASES = {"fetch_inputs": "fetch", "run": "run", "store_artifacts": "store", "commit": "commit"}
+PHASES = {"fetch_inputs": "fetch", "store_artifacts": "store", "commit": "commit"}
 """The lifecycle's steps that take time, as `job_run_seconds` calls them. `load` is a part of `run`."""
 
 
@@ -29,6 +28,13 @@ def passed(attempt: LiveAttempt, step: str, seconds: float) -> None:
     """A step has gone well."""
     if step in PHASES:
         JOB_RUN_SECONDS.observe(seconds, model=attempt.job.model, phase=PHASES[step])
+
+
+def ran(attempt: LiveAttempt) -> None:
+    """The engine has told the end of an attempt."""
+    if attempt.failure is None and attempt.stop is None:
+        seconds = time.monotonic() - attempt.handed_over
+        JOB_RUN_SECONDS.observe(seconds, model=attempt.job.model, phase="run")
 
 
 def loaded(attempt: LiveAttempt, seconds: float) -> None:
@@ -51,10 +57,3 @@ def finished(attempt: LiveAttempt, status: Status) -> None:
 def engine_ended(reason: str) -> None:
     """An engine is gone that was still wanted: `died`, `hung` or `deaf`."""
     ENGINE_RESTARTS.inc(reason=reason)
-
-
-def warm(models: Iterable[str], loaded_now: Iterable[str]) -> None:
-    """Which of this worker's models are loaded."""
-    names = set(loaded_now)
-    for model in models:
-        MODELS_WARM.set(float(model in names), model=model)

@@ -1,10 +1,6 @@
-"""The attempts that this worker holds now: what the beats and the exchange work for. One, until jobs are
-batched.
-"""
+"""The attempts that this worker holds now: what the beats and the exchange work for."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from workers.attempt import LiveAttempt
 
@@ -17,24 +13,18 @@ class Desk:
         self._held: list[LiveAttempt] = []
         self._occupied = threading.Event()
 
-    @contextmanager
-    def holding(self, attempt: LiveAttempt) -> Iterator[None]:
-        """Hold an attempt for the length of the block."""
+    def take(self, attempt: LiveAttempt) -> None:
+        """Hold an attempt from now on."""
         with self._lock:
             self._held.append(attempt)
             self._occupied.set()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._held.remove(attempt)
-                if not self._held:
-                    self._occupied.clear()
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is any attempt."""
-        return self._occupied.is_set()
+    def drop(self, attempt: LiveAttempt) -> None:
+        """Hold it no more."""
+        with self._lock:
+            self._held.remove(attempt)
+            if not self._held:
+                self._occupied.clear()
 
     def held(self) -> list[LiveAttempt]:
         """The attempts, as a list of its own."""

@@ -23,14 +23,15 @@ from pipelines.catalog import Catalog
 from pipelines.safety import policy_of
 from pipelines.safety.guard import Guard
 from workers.engine_cache import PipelineCache
-from workers.engine_run import Runner
+from workers.engine_errors import ORPHANED
+from workers.engine_finish import FinisherBehind
+from workers.engine_memory import DeviceMemory
+from workers.engine_runner import Runner
 from workers.marks import marks_of
 from workers.messages import Message, PipeClosed, Receiver, Sender
 from workers.trials import Trials
 
 PR_SET_PDEATHSIG = 1
-ORPHANED = 3
-"""Exit code of an engine whose parent is gone."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,14 +47,14 @@ def main(argv: list[str] | None = None) -> int:
     inbox = Inbox(Receiver(options.read))
     inbox.start()
     guard = Guard(policy_of(settings), list(Catalog.load(settings.catalog_files).classifiers.values()))
-    cache = PipelineCache(options.device, options.cache)
     trials = Trials() if settings.run_code else None
-    runner = Runner(sender, inbox, cache, guard, marks_of(settings), trials=trials)
     try:
         _open(options.device)
-        sender.send("ready", pid=os.getpid())
+        cache = _cache(options, sender)
+        runner = Runner(sender, inbox, cache, FinisherBehind(sender, guard, marks_of(settings), trials))
+        sender.send("ready", pid=os.getpid(), **cache.report())
         while True:
-            runner.run(inbox.next())
+            runner.obey(inbox.next())
     except PipeClosed:
         return ORPHANED
 
@@ -85,11 +86,11 @@ class Inbox(threading.Thread):
             os._exit(ORPHANED)
 
     def next(self) -> Message:
-        """The next run; waits for it. What was stopped before it is forgotten."""
+        """The next order; waits for it. What was stopped before it is forgotten."""
         with self._news:
             self._news.wait_for(lambda: self._orders)
             self._stopped.intersection_update(
-                request["request"] for order in self._orders for request in order["requests"]
+                request["request"] for order in self._orders for request in order.get("requests", ())
             )
             return self._orders.popleft()
 
@@ -114,8 +115,18 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--read", type=int, required=True, help="descriptor of the pipe from the worker")
     parser.add_argument("--write", type=int, required=True, help="descriptor of the pipe to the worker")
     parser.add_argument("--device", required=True, help="cpu or cuda:N")
-    parser.add_argument("--cache", type=int, required=True, help="models to keep loaded")
+    parser.add_argument("--memory", required=True, help="what loaded models may fill: auto, 80%%, 24GB")
     return parser.parse_args(argv)
+
+
+def _cache(options: argparse.Namespace, sender: Sender) -> PipelineCache:
+    memory = DeviceMemory(options.device)
+
+    def on_unload(name: str, why: str) -> None:
+        sender.send("unloaded", model=name, why=why, **cache.report())
+
+    cache = PipelineCache(options.device, memory.budget(options.memory), memory, on_unload)
+    return cache
 
 
 def _die_with(parent: int) -> None:

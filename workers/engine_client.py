@@ -3,14 +3,16 @@ long.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from infra.settings import Settings
 from workers import counts
 from workers.engine_process import EngineProcess
 from workers.messages import Message, PipeClosed
+from workers.stock import Stock
 
 LOOK_SECONDS = 0.1
 """How often a wait for the engine looks whether it should stop."""
@@ -65,20 +67,37 @@ class Deadlines:
 class Engine:
     """One engine process at a time. For one thread, which must outlive the engine (see EngineProcess)."""
 
-    def __init__(self, device: str, cache: int, deadlines: Deadlines) -> None:
+    def __init__(self, device: str, memory: str, deadlines: Deadlines) -> None:
+        """`memory`: what it may fill, as the setting `model_memory` says it."""
         self._device = device
-        self._cache = cache
+        self._memory = memory
         self._deadlines = deadlines
         self._process: EngineProcess | None = None
-        self.warm: tuple[str, ...] = ()
+        self._watch = Watch(deadlines)
+        self.stock = Stock()
+        """What it keeps loaded."""
+
+    @property
+    def warm(self) -> tuple[str, ...]:
         """Names of the models that the engine keeps loaded, last used last."""
+        return self.stock.warm
+
+    @property
+    def pid(self) -> int | None:
+        """The running engine's process id."""
+        return self._process.pid if self._process is not None and self._process.alive else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has requests of which it has not told the end."""
+        return bool(self._watch.open)
 
     def ensure(self) -> EngineProcess:
         """The running engine; another one is started when it is gone. Raises EngineDied, EngineHung."""
         if self._process is not None and not self._process.alive:
             self._end(self._process.close)
         if self._process is None:
-            self._process = EngineProcess(self._device, self._cache)
+            self._process = EngineProcess(self._device, self._memory)
             self._wait_until_ready(self._process)
         return self._process
 
@@ -89,19 +108,53 @@ class Engine:
         stop: Callable[[str], bool],
         joining: Callable[[], list[dict[str, Any]]] = list,
     ) -> Iterator[Message]:
-        """Run requests on a model: every message of the engine until all are told. Meanwhile it asks `stop`
-        which of them are to end, and `joining` for further ones to run beside them.
+        """Run requests on a model: every message of the engine until it can run others. Outputs may then
+        still be being written: what is told of them comes with the next run, or with `rest`. Meanwhile it
+        asks `stop` which requests are to end, and `joining` for further ones to run beside these.
 
         Raises EngineDied, EngineHung or EngineDeaf.
         """
-        watch = Watch(self._deadlines, {request["request"] for request in requests})
         process = self.ensure()
-        try:
+        self._watch.begin({request["request"] for request in requests})
+
+        def until_free() -> Iterator[Message]:
             process.sender.send("run", model=model, requests=requests)
-            yield from self._exchange(process, watch, model, stop, joining)
+            for message in self._hear(process, stop):
+                if message is not None and message["is"] == "finished":
+                    if self._watch.has_more_than(message["encoding"]):  # they came too late to join
+                        continue
+                    self._watch.finish()
+                    return
+                if message is not None:
+                    yield message
+                if more := joining():
+                    self._watch.open.update(request["request"] for request in more)
+                    process.sender.send("join", model=model, requests=more)
+
+        yield from self._guarded(process, until_free())
+
+    def rest(self, stop: Callable[[str], bool]) -> Iterator[Message]:
+        """Every message until all that has run is written and told. As `run`."""
+        if self._process is None or not self._watch.open:
+            return
+
+        def until_told(process: EngineProcess) -> Iterator[Message]:
+            for message in self._hear(process, stop):
+                if message is not None:
+                    yield message
+                if not self._watch.open:
+                    return
+
+        yield from self._guarded(self._process, until_told(self._process))
+
+    def _guarded(self, process: EngineProcess, messages: Iterator[Message]) -> Iterator[Message]:
+        """The messages; an engine that fails in between, or is left in the midst of its work, is ended."""
+        try:
+            yield from messages
         except PipeClosed:
+            lost = bool(self._watch.open)
             how = self._end(process.close)
-            if watch.open:
+            if lost:
                 counts.engine_ended("died")
                 raise EngineDied(f"The engine ended with {how}.") from None
         except EngineHung:
@@ -116,6 +169,53 @@ class Engine:
             self._end(process.kill)
             raise
 
+    def _hear(self, process: EngineProcess, stop: Callable[[str], bool]) -> Iterator[Message | None]:
+        """What the engine says; None now and then while it says nothing. It is told of stops."""
+        while True:
+            message = process.receiver.receive(LOOK_SECONDS)
+            self._watch.hear(message)
+            if message is not None:
+                self.stock.note(message)
+            yield message
+            for request in filter(stop, self._watch.not_told_to_stop()):
+                self._watch.tell_to_stop(request)
+                process.sender.send("stop", request=request)
+
+    def load(self, model: dict[str, Any], stop: Callable[[], bool]) -> Message | None:
+        """Have a model ready that no request waits for, while the engine is not busy. Why it was not loaded,
+        {type, detail}, else None. Once `stop` says so the engine is ended. Raises EngineDied or EngineHung.
+        """
+        told = self._obey("load", stop, model=model)
+        return next((message for message in told if message["is"] == "not_loaded"), None)
+
+    def unload(self, models: Sequence[str], stop: Callable[[], bool]) -> None:
+        """Have models of these names let go. As `load`."""
+        self._obey("unload", stop, models=models)
+
+    def _obey(self, order: str, stop: Callable[[], bool], **fields: Any) -> list[Message]:
+        """What the engine says while it carries out an order that is no run."""
+        watch, told = Watch(self._deadlines), list[Message]()
+        process = self.ensure()
+        try:
+            process.sender.send(order, **fields)
+            while not (told and told[-1]["is"] == "finished"):
+                if stop():
+                    self._end(process.kill)
+                    return told
+                message = process.receiver.receive(LOOK_SECONDS)
+                watch.hear(message)
+                if message is not None:
+                    self.stock.note(message)
+                    told.append(message)
+        except PipeClosed:
+            counts.engine_ended("died")
+            raise EngineDied(f"The engine ended with {self._end(process.close)}.") from None
+        except EngineHung:
+            counts.engine_ended("hung")
+            self._end(process.abort)
+            raise
+        return told
+
     def close(self) -> None:
         """End the engine, if there is one."""
         if self._process is not None:
@@ -123,53 +223,46 @@ class Engine:
 
     def _wait_until_ready(self, process: EngineProcess) -> None:
         try:
-            if process.receiver.receive(START_SECONDS) is not None:
+            if (ready := process.receiver.receive(START_SECONDS)) is not None:
+                self.stock.note(ready)
                 return
         except PipeClosed:
             raise EngineDied(f"The engine ended with {self._end(process.close)} while starting.") from None
         self._end(process.abort)
         raise EngineHung(f"The engine was not ready after {START_SECONDS:g} s.")
 
-    def _exchange(
-        self,
-        process: EngineProcess,
-        watch: "Watch",
-        model: dict[str, Any],
-        stop: Callable[[str], bool],
-        joining: Callable[[], list[dict[str, Any]]],
-    ) -> Iterator[Message]:
-        while True:
-            message = process.receiver.receive(LOOK_SECONDS)
-            watch.hear(message)
-            if message is not None:
-                self.warm = tuple(message.get("warm", self.warm))
-                if message["is"] == "finished":
-                    if watch.open:  # they came too late to join, and are run now
-                        continue
-                    return
-                yield message
-            for request in filter(stop, watch.not_told_to_stop()):
-                watch.tell_to_stop(request)
-                process.sender.send("stop", request=request)
-            if more := joining():
-                watch.open.update(request["request"] for request in more)
-                process.sender.send("join", model=model, requests=more)
-
     def _end(self, how: Callable[[], str]) -> str:
         """Forget the engine and end it; how it ended, in words."""
-        self._process, self.warm = None, ()
+        self._process, self._watch = None, Watch(self._deadlines)
+        self.stock.lose()
         return how()
 
 
 class Watch:
-    """What the worker knows of a run: which requests are open, and for how long the engine may be silent."""
+    """What the worker knows of its engine's work: which requests are open, and for how long it may be silent
+    while it runs some, and while it writes the outputs of others."""
 
-    def __init__(self, deadlines: Deadlines, open_requests: set[str]) -> None:
+    def __init__(self, deadlines: Deadlines, open_requests: Iterable[str] = ()) -> None:
         self._deadlines = deadlines
-        self.open = open_requests
-        self._phase, self._limit = "beginning", deadlines.step
-        self._heard = time.monotonic()
+        self.open = set(open_requests)
+        """Requests of which the engine has not told the end."""
+        self._encoding: dict[str, float] = {}
+        """Since when the output that is being written now, of a request, has been."""
         self._stop_told: dict[str, float] = {}
+        self._enter("beginning", deadlines.step)
+
+    def begin(self, requests: set[str]) -> None:
+        """A run begins."""
+        self.open |= requests
+        self._enter("beginning", self._deadlines.step)
+
+    def finish(self) -> None:
+        """No run is left; outputs may be."""
+        self._enter("at rest", inf)
+
+    def has_more_than(self, encoding: list[str]) -> bool:
+        """Whether requests are open beside those that have run and are being written."""
+        return bool(self.open - set(encoding))
 
     def not_told_to_stop(self) -> set[str]:
         """The open requests that may go on."""
@@ -183,22 +276,40 @@ class Watch:
         """Take note of a message, or of the lack of one; raises EngineHung or EngineDeaf."""
         now = time.monotonic()
         if message is not None:
-            self._heard = now
-            self._note(message)
-        elif now - self._heard > self._limit:
-            raise EngineHung(f"The engine gave no sign of life for {self._limit:g} s while {self._phase}.")
+            self._note(message, now)
+        self._check("encoding", min(self._encoding.values(), default=now), self._deadlines.encode, now)
+        # A run may have to wait for outputs to be written, of which there are too many.
+        self._check(self._phase, self._heard, max(self._limit, self._writing_limit), now)
         told = [self._stop_told[request] for request in self.open & self._stop_told.keys()]
         if told and now - min(told) > self._deadlines.stop:
             raise EngineDeaf(f"The engine did not stop within {self._deadlines.stop:g} s.")
 
-    def _note(self, message: Message) -> None:
+    @property
+    def _writing_limit(self) -> float:
+        return self._deadlines.encode if self._encoding else 0.0
+
+    @staticmethod
+    def _check(phase: str, since: float, limit: float, now: float) -> None:
+        if now - since > limit:
+            raise EngineHung(f"The engine gave no sign of life for {limit:g} s while {phase}.")
+
+    def _enter(self, phase: str, limit: float) -> None:
+        self._phase, self._limit, self._heard = phase, limit, time.monotonic()
+
+    def _note(self, message: Message, now: float) -> None:
         match message["is"]:
+            case "reading":  # gives a load no more time
+                return
             case "loading":
-                self._phase, self._limit = "loading a model", self._deadlines.load
+                self._enter("loading a model", self._deadlines.load)
             case "loaded" | "started":
-                self._phase, self._limit = "running", self._deadlines.step
+                self._enter("running", self._deadlines.step)
             case "encoding":
-                self._phase, self._limit = "encoding", self._deadlines.encode
+                self._encoding[message["request"]] = self._heard = now
             case name if name in LAST_WORDS:
+                for told in (self._encoding, self._stop_told):
+                    told.pop(message["request"], None)
                 self.open.discard(message["request"])
-                self._phase, self._limit = "running", self._deadlines.step
+                self._heard = now
+            case _:
+                self._heard = now

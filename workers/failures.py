@@ -5,7 +5,7 @@ from infra.jobs.record import JobError, Outcome
 from infra.logs import get_logger
 from pipelines.errors import ModelUnavailable, PipelineError
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
-from workers.engine_client import EngineDied, EngineFailure, EngineHung
+from workers.engine_client import EngineDeaf, EngineDied, EngineFailure, EngineHung
 from workers.errors import (
     EngineCrashed,
     EngineSilent,
@@ -42,6 +42,8 @@ def failure_of(error: Exception, attempt: LiveAttempt) -> Failure:
             failure = Failure(OUTCOMES[attempt.stop])
         case EngineDied():
             failure = Failure(Outcome.CRASHED, _job_error(EngineCrashed(str(error))))
+        case EngineDeaf():  # another one of its run had to end
+            failure = Failure(Outcome.RELEASED)
         case EngineHung():
             failure = Failure(Outcome.CRASHED, _job_error(EngineSilent(str(error))))
         case ModelGivenUp():

@@ -1,16 +1,19 @@
-"""The path of one job through a worker, as named steps over one record.
+"""The path of a job through a worker, as named steps over one record.
 
-    claim → prepare → fetch inputs → check prompt → run → store artifacts → write manifest → commit →
-    settle → clean up
+    claim → prepare → fetch inputs → check prompt → write request → run → store artifacts → write manifest →
+    commit → settle → clean up
 
-The claim is the work loop's. A step that fails notes it on the attempt (`failure`), and the steps up to the
-commit then do nothing. `settle` tells the queue, which alone decides whether the job runs again.
+The claim is the work loop's. Jobs that are alike share a run; all other steps are each job's own. Those
+before the run may be taken while the engine is at the run before it, those after it while it is at the next.
+A step that fails notes it on the attempt (`failure`), and the steps up to the commit then do nothing.
+`settle` tells the queue, which alone decides whether the job runs again.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
+from typing import Any
 
 from infra.crash_points import CrashPoint, crash_point
 from infra.errors import StateUnavailable, StorageUnavailable
@@ -24,13 +27,16 @@ from pipelines.kinds import TextRef, parse_inputs
 from pipelines.safety import Policy, check_prompt
 from workers import counts
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
+from workers.course import Course, Times
 from workers.desk import Desk
 from workers.drain import Drain
-from workers.engine_client import Engine
+from workers.engine_client import LAST_WORDS, Engine
 from workers.errors import StorageRefuses
 from workers.exchange import tell_deltas
 from workers.failures import NOTHING_TO_TELL, failure_of
 from workers.fetch import Fetcher
+from workers.finishing import Finishing
+from workers.messages import Message
 from workers.orders import request_of, take
 from workers.patience import Answer, persist
 from workers.scratch import Scratch
@@ -77,7 +83,8 @@ def _does_not_load(failure: Failure) -> bool:
 
 
 class Lifecycle:
-    """Carries jobs out, one after the other, in the work loop's thread."""
+    """Carries jobs out: `take_on` prepares them, `run` has them run, what follows is done beside
+    the next run."""
 
     def __init__(
         self,
@@ -108,20 +115,122 @@ class Lifecycle:
         self._storage_watch = storage_watch
         self._policy = policy
         self._patience = patience
+        self._finishing = Finishing(self._finish)
+        self._open: dict[str, LiveAttempt] = {}
+        """Attempts that the engine has, by their ids."""
+        self.times = Times()
 
-    def carry_out(self, job: Job, attempt_id: str) -> None:
-        """Bring a claimed job to the end of this attempt, whatever happens."""
+    def take_on(self, jobs: Sequence[Job]) -> list[LiveAttempt]:
+        """Prepare claimed jobs; those that can run. The others are finished. Any thread may do this."""
+        attempts = [self._begin(job) for job in jobs]
+        if attempts:
+            crash_point(CrashPoint.AFTER_CLAIM)
+        for attempt in attempts:
+            with about(**attempt.context()):
+                self.prepare(attempt)
+                self.fetch_inputs(attempt)
+                self.check_prompt(attempt)
+                self.write_request(attempt)
+        return self._those_that_may_run(attempts)
+
+    def _begin(self, job: Job) -> LiveAttempt:
+        attempt_id = str(job.attempt_id)
         attempt = LiveAttempt(job, attempt_id, self._scratch.of(attempt_id), self._drain)
         counts.began(attempt)
-        with self._desk.holding(attempt), about(**attempt.context()):
-            self.prepare(attempt)
-            self.fetch_inputs(attempt)
-            self.check_prompt(attempt)
-            self.run(attempt)
-            self.store_artifacts(attempt)
-            self.write_manifest(attempt)
-            self.commit(attempt)
-            self.settle(attempt)
+        self._desk.take(attempt)
+        return attempt
+
+    def run(
+        self,
+        attempts: Sequence[LiveAttempt],
+        joining: Callable[[Course], list[LiveAttempt]] = lambda _: [],
+    ) -> None:
+        """Have the engine load the model if need be and run these, whatever happens. Each is finished, beside
+        what follows, once the engine has told its end. `joining` gives attempts that join meanwhile.
+        """
+        if not (ready := self._those_that_may_run(attempts)):
+            return
+        course = Course([], self.times)
+
+        def hand_over(new: list[LiveAttempt]) -> list[dict[str, Any]]:
+            course.attempts += new
+            for attempt in new:
+                self._open[attempt.id], attempt.handed_over = attempt, time.monotonic()
+            return [attempt.request for attempt in new]
+
+        def more() -> list[dict[str, Any]]:
+            return hand_over(self._those_that_may_run(joining(course)))
+
+        model = ready[-1].model.model_dump(mode="json")
+        self._follow(self._engine.run(model, hand_over(ready), self._is_to_stop, more), course)
+        course.ended()
+
+    def rest(self) -> None:
+        """Follow the engine until all that has run is written."""
+        self._follow(self._engine.rest(self._is_to_stop), None)
+
+    def release(self, attempts: Iterable[LiveAttempt]) -> None:
+        """Give back what was prepared and will not run here."""
+        for attempt in attempts:
+            attempt.hear(Stop.RELEASED)
+            self._end(attempt)
+
+    def close(self) -> None:
+        """Wait until all is finished."""
+        self._finishing.close()
+
+    def _follow(self, messages: Iterable[Message], course: Course | None) -> None:
+        """Take what the engine says to whom it is about; if it fails, all that it has fails."""
+        try:
+            for message in messages:
+                if course is not None:
+                    course.hear(message)
+                self._take(message, course.attempts if course is not None else [])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the jobs get an answer
+            for attempt in list(self._open.values()):
+                attempt.failure = failure_of(error, attempt)
+                self._end(attempt)
+
+    def _take(self, message: Message, running: Sequence[LiveAttempt]) -> None:
+        if "request" not in message:
+            for attempt in running:
+                if attempt.is_open:
+                    take(attempt, message)
+            return
+        attempt = self._open[message["request"]]
+        take(attempt, message)
+        if message["is"] in LAST_WORDS:
+            counts.ran(attempt)
+            self._end(attempt)
+
+    def _those_that_may_run(self, attempts: Iterable[LiveAttempt]) -> list[LiveAttempt]:
+        """Those that have not failed and need not stop; the others are finished."""
+        ready = []
+        for attempt in attempts:
+            if attempt.failure is None and attempt.stop is None:
+                ready.append(attempt)
+            else:
+                self._end(attempt)
+        return ready
+
+    def _is_to_stop(self, attempt_id: str) -> bool:
+        return self._open[attempt_id].stop is not None
+
+    def _end(self, attempt: LiveAttempt) -> None:
+        """The attempt has run, or never will: what follows is done beside the next run."""
+        attempt.is_open = False
+        self._open.pop(attempt.id, None)
+        self._finishing.submit(attempt)
+
+    def _finish(self, attempt: LiveAttempt) -> None:
+        try:
+            with about(**attempt.context()):
+                self.store_artifacts(attempt)
+                self.write_manifest(attempt)
+                self.commit(attempt)
+                self.settle(attempt)
+        finally:
+            self._desk.drop(attempt)
         with about(**attempt.context()):
             self.clean_up(attempt)
 
@@ -159,11 +268,9 @@ class Lifecycle:
         note_found("prompt", attempt.verdict.labels, "blur" if attempt.verdict.blur else "label")
 
     @step
-    def run(self, attempt: LiveAttempt) -> None:
-        """Have the engine load the model if need be, run it, and write files; follow its progress."""
-        model = attempt.model.model_dump(mode="json")
-        for message in self._engine.run(model, [request_of(attempt)], lambda _: attempt.stop is not None):
-            take(attempt, message)
+    def write_request(self, attempt: LiveAttempt) -> None:
+        """Make the folder for the files, and what the engine will be told."""
+        attempt.request = request_of(attempt)
 
     @step
     def store_artifacts(self, attempt: LiveAttempt) -> None:

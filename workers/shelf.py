@@ -154,8 +154,9 @@ class Business:
         self._shelf = shelf
         self.host = socket.gethostname()
 
-    def card(self, stock: Stock) -> WorkerCard:
-        """The card as of now, with these models loaded."""
+    def card(self, stock: Stock, rows_told: Mapping[str, int] = {}) -> WorkerCard:
+        """The card as of now, with these models loaded; `rows_told`: most rows that a family has said it
+        computes at once."""
         rows = self._shelf.models()
         return WorkerCard(
             id=self._worker_id,
@@ -165,6 +166,9 @@ class Business:
             queues=self._queues,
             models=tuple(rows),
             warm=_warm(rows, stock.warm),
+            batches={
+                name: min(row.max_batch, rows_told.get(name, row.max_batch)) for name, row in rows.items()
+            },
             memory_budget=stock.budget,
             memory_held=stock.held,
             measured=tuple(each for each in stock.measured() if each.model in rows),

@@ -4,10 +4,9 @@ from celery import Celery
 
 from infra.broker import DOORBELL, Doorbell
 from workers.bell import Bell
-from workers.desk import Desk
 
 
-def register_doorbell(app: Celery, bell: Bell, desk: Desk, doorbell: Doorbell) -> None:
+def register_doorbell(app: Celery, bell: Bell, doorbell: Doorbell) -> None:
     """Define the task on this worker's app.
 
     It wakes the work loop. One that was on its way when the loop found a job by itself is passed on to a
@@ -16,6 +15,6 @@ def register_doorbell(app: Celery, bell: Bell, desk: Desk, doorbell: Doorbell) -
 
     @app.task(name=DOORBELL)  # type: ignore[untyped-decorator]
     def answer(queue: str, job_id: str) -> None:
-        if desk.busy:
+        if not bell.resting:
             doorbell.ring(queue, job_id)
         bell.ring()

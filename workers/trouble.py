@@ -1,5 +1,6 @@
 """Why this worker takes no jobs although it lives. Its heartbeats tell it, and so `/v1/workers` shows it."""
 
+import threading
 import time
 
 from infra.errors import InfraError, ObjectNotFound, StorageUnavailable
@@ -17,6 +18,7 @@ class Trouble:
     """All that is wrong now; the sentences are for whoever may see the workers, so they name no addresses."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._found: tuple[str, ...] = ()
 
     @property
@@ -25,18 +27,20 @@ class Trouble:
         return " ".join(self._found)
 
     def note(self, sentence: str) -> None:
-        if sentence not in self._found:
-            self._found = (*self._found, sentence)
+        with self._lock:
+            if sentence not in self._found:
+                self._found = (*self._found, sentence)
 
     def clear(self, sentence: str) -> None:
-        self._found = tuple(each for each in self._found if each != sentence)
+        with self._lock:
+            self._found = tuple(each for each in self._found if each != sentence)
 
 
 class StorageWatch:
     """Keeps the worker from claiming once the storage has refused for good (no bucket, no rights): every job
     would run in vain. Looks again every `seconds`, by storing, reading and removing a small object.
 
-    For the work loop's thread only.
+    `lets_work` is for the work loop's thread only.
     """
 
     def __init__(self, storage: Storage, worker_id: str, trouble: Trouble, seconds: float) -> None:

@@ -21,6 +21,7 @@ from infra.storage import open_storage
 from pipelines.safety import policy_of
 from workers.beats import Beats
 from workers.bell import Bell
+from workers.claims import Claims
 from workers.desk import Desk
 from workers.drain import Drain
 from workers.engine_client import Deadlines, Engine
@@ -100,13 +101,13 @@ class Worker:
         trouble = Trouble()
         self._storage_watch = StorageWatch(self._storage, self.id, trouble, settings.storage_retry_seconds)
         lifecycle = self._lifecycle(settings, shelf, desk, scratch)
-        register_doorbell(self._celery, bell, desk, doorbell)
+        self._rows = lifecycle.times.rows
+        register_doorbell(self._celery, bell, doorbell)
         add_gate(self._celery, bell, pipe)
         self._loop = WorkLoop(
-            queue=self._queue,
+            claims=Claims(self._queue, self._card, desk),
             engine=self._engine,
             lifecycle=lifecycle,
-            card=self._card,
             bell=bell,
             drain=self._drain,
             trouble=trouble,
@@ -176,7 +177,7 @@ class Worker:
         )
 
     def _card(self) -> WorkerCard:
-        return self._business.card(self._engine.stock)
+        return self._business.card(self._engine.stock, self._rows)
 
     def _serve_doorbells(self) -> int:
         """Run Celery in this thread until it is told to stop; its exit code."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from infra.jobs.record import SCHEMA, Artifact, Attempt, Job, JobError, NewJob, Outcome, Priority, Status
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 ATTEMPT = "attempt:"
 """Fields of this prefix hold one attempt each, as JSON."""
 
@@ -96,7 +98,7 @@ def new_fields(job: NewJob) -> dict[str, str]:
 
 def dump(value: Any) -> str:
     """Compact JSON; refuses NaN and infinities, which other readers would not take."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(value)
 
 
 def dump_artifacts(artifacts: Iterable[Artifact]) -> str:

@@ -311,7 +311,7 @@ class JobQueue:
     ) -> Committed:
         """Make this attempt's files the job's result; on disk when this returns. Safe to repeat for ever."""
         word, _, _ = self._rung(
-            self._scripts.run_durably(
+            self._scripts.run_together(
                 "commit",
                 job_id=job_id,
                 attempt_id=attempt_id,

@@ -1,7 +1,6 @@
 """The Lua scripts: loaded once, run by digest, confirmed on disk where that is asked for."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from infra.connections import CONFIRMED, Durability, translate
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits
 from infra.jobs.codec import dump, dump_error
+from infra.jobs.exchange import exchange, pack, pack_text
 from infra.jobs.record import FAULTS, SCHEMA
 from infra.jobs.together import Together
 
@@ -81,6 +81,7 @@ class Scripts:
         self._confirms = durability in CONFIRMED
         self._replicas = int(durability == "replicated")
         self._knows_flags: bool | None = None  # not asked yet
+        self._heads: dict[str, bytes] = {}
         self._together: Together[Call, Answer] = Together(self._run_all_durably)
 
     @translate()
@@ -118,14 +119,11 @@ class Scripts:
         after a retry on a new connection the scripts have nothing left to write, though their first run may
         not yet be on disk.
         """
-        pipe = self._state.pipeline(transaction=False)
-        for name, arguments in calls:
-            pipe.evalsha(*self._call(name, arguments))
+        commands = [self._command(name, arguments) for name, arguments in calls]
         if self._confirms:
-            pipe.set(PREFIX + "confirm", 1)
-            for _ in range(CONFIRM_TRIES):
-                pipe.waitaof(1, self._replicas, CONFIRM_MS)
-        replies = pipe.execute(raise_on_error=False)
+            waitaof = ("WAITAOF", 1, self._replicas, CONFIRM_MS)
+            commands += [pack("SET", PREFIX + "confirm", 1), *[pack(*waitaof)] * CONFIRM_TRIES]
+        replies = exchange(self._state, commands)
         answers, confirmations = replies[: len(calls)], replies[len(calls) + 1 :]
         if self._confirms and not any(self._is_confirmed(confirmation) for confirmation in confirmations):
             raise StateUnavailable("The state server did not confirm in time that this is on disk.")
@@ -146,7 +144,17 @@ class Scripts:
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, int, str, str, str]:
         given = {key: value for key, value in arguments.items() if value is not None}
-        return digest(name, self._flags()), 1, PREFIX, self._config, json.dumps(given, allow_nan=False)
+        return digest(name, self._flags()), 1, PREFIX, self._config, dump(given)
+
+    def _command(self, name: str, arguments: Mapping[str, Any]) -> bytes:
+        """The same, as it is sent."""
+        given = dump({key: value for key, value in arguments.items() if value is not None}).encode()
+        found = digest(name, self._flags())
+        if found not in self._heads:  # all but the arguments are the same each time
+            self._heads[found] = pack("EVALSHA", found, 1, PREFIX, self._config, "").removesuffix(
+                pack_text(b"")
+            )
+        return self._heads[found] + pack_text(given)
 
     def _flags(self) -> bool:
         """Whether the server knows flags; asked once, and again when it has forgotten our scripts."""

@@ -52,7 +52,10 @@ def run(engine: Engine, fake_catalog: Catalog, tmp_path: Path) -> Run:
             "provenance": {"prompt": prompt, "job": "job_1"},
         }
         messages = [] if heard is None else heard
-        for message in engine.run(resolved.model.model_dump(mode="json"), [request], lambda _: stop()):
+        model = resolved.model.model_dump(mode="json")
+        for message in engine.run(model, [request], lambda _: stop()):
+            messages.append(message)
+        for message in engine.rest(lambda _: stop()):
             messages.append(message)
         return messages
 

@@ -13,7 +13,9 @@ from pipelines.base import Capabilities, Emit, Output, Progress, Request
 from pipelines.errors import OutOfMemory, PipelineError, Stopped, TransientEngineError
 from pipelines.safety import Policy, Verdict
 from pipelines.safety.guard import Guard
-from workers.engine_run import Run, breaks_device, translate
+from workers.engine_errors import breaks_device, translate
+from workers.engine_finish import Finisher
+from workers.engine_run import Run
 from workers.messages import Message, Receiver, Sender
 
 FamilyRun = Callable[[list[Request], Progress], list[list[Output]]]
@@ -66,9 +68,11 @@ def carry_out(tmp_path: Path) -> Iterator[Callable[..., list[Message]]]:
             }
             for name in ("a", "b")
         ]
-        current = Run(Sender(writing), Nobody(stopped), {"model": {}, "requests": requests}, guard)
+        sender = Sender(writing)
+        order = {"model": {}, "requests": requests}
+        current = Run(sender, Nobody(stopped), order, Finisher(sender, guard))
         try:
-            current.carry_out(Broken(run) if callable(run) else run)
+            current.carry_out(Broken(run) if callable(run) else run, current.waiting)
         except PipelineError as error:
             current.fail_rest(error)
         messages: list[Message] = []
@@ -202,7 +206,7 @@ def test_too_few_or_too_many_outputs_are_no_success(
     carry_out: Callable[..., list[Message]], outputs: list[Output]
 ) -> None:
     messages = carry_out(lambda batch, progress: [outputs, [picture()]])
-    assert told(messages) == [("failed", "a"), ("failed", "b")]
+    assert told(messages) == [("failed", "a"), ("encoding", "b"), ("done", "b")]
     assert messages[0]["error"]["detail"] == f"The model made {len(outputs)} of 1 outputs."
 
 

@@ -9,6 +9,7 @@ import pytest
 from infra import code_check
 from pipelines.base import Capabilities, Output, Request
 from workers import trials
+from workers.engine_finish import Finisher
 from workers.engine_run import Run
 from workers.messages import Message, Receiver, Sender
 from workers.trials import Trials
@@ -53,8 +54,11 @@ def told(tmp_path: Path, allowed: Trials | None, **inputs: Any) -> list[Message]
         "folder": str(tmp_path),
         "provenance": {},
     }
-    run = Run(Sender(writing), Nobody(), {"model": {}, "requests": [asked]}, trials=allowed)
-    run.carry_out(Writer())
+    sender = Sender(writing)
+    finisher = Finisher(sender, trials=allowed)
+    run = Run(sender, Nobody(), {"model": {}, "requests": [asked]}, finisher)
+    if run.waiting:
+        run.carry_out(Writer(), run.waiting)
     receiver, messages = Receiver(reading), []
     while (message := receiver.receive(0)) is not None:
         messages.append(message)
