@@ -121,3 +121,35 @@ def test_a_key_without_the_scope_is_exit_4(make_stack: object) -> None:
         client.operator.pauses()
     with Client(stack.url, admin) as client:
         assert client.operator.pauses() == []
+
+
+def test_an_owner_is_given_a_weight_and_limits(stack: Stack, client: Client) -> None:
+    said = stack.run("owner", "ann", "--weight", "2.5", "--max-running", "3", "--rate", "0.5")
+    assert said.stdout.splitlines()[1].split() == (
+        ["ann", "2.5", "0", "1000", "0", "3", "0.5/s", "50", "weight,max_running,rate"]
+    )
+    assert [owner.name for owner in client.operator.owners()] == ["ann"]
+    assert client.operator.owner("ann").own == ("weight", "max_running", "rate")
+    assert json.loads(stack.run("owner", "--json").stdout)["data"][0]["weight"] == 2.5
+
+    back = stack.run("owner", "ann", "--weight", "default", "--max-running", "default", "--rate", "default")
+    assert back.stdout.splitlines()[1].split()[:2] == ["ann", "1"]
+    assert client.operator.owners() == []
+    assert stack.run("owner", "ann", "--burst", "many").returncode == 2
+    assert stack.run("owner", "--burst", "3").returncode == 2
+
+
+def test_a_job_is_told_when_it_may_start(stack: Stack, client: Client) -> None:
+    done = client.wait(submitted(client), timeout=30)
+    client.operator.pause(queue="image")
+    waiting = submitted(client)
+    assert client.get(waiting).estimated_start_seconds is None
+    client.operator.resume(queue="image")
+    client.wait(waiting, timeout=30)
+
+    queue = next(each for each in client.queues() if each["name"] == "image")
+    assert done.status == "succeeded"
+    assert queue["seconds_per_job"] > 0
+    header, *rows = stack.run("queues").stdout.splitlines()
+    assert "TAKES" in header
+    assert next(row for row in rows if row.startswith("image")).count(" s ") >= 1

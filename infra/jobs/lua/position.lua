@@ -5,10 +5,11 @@
 -- are claimed until its virtual time has passed that of this job's turn. The start follows from what these cost, how
 -- fast workers got through such costs of late, and what the live workers that can run this model are doing now.
 
-local OWNERS_MOST = 200  -- looked at; with more, the place is too small rather than the call too slow
-local WORKERS_MOST = 20  -- looked at; with more, the others are taken to be like them
-local LINE_MOST = 20     -- jobs of a line whose costs are looked at
-local COSTS_MOST = 200   -- the same of all other owners' lines
+-- What is looked at, so that the call stays quick; what there is beyond is taken to be like it.
+local OWNERS_MOST = 50
+local WORKERS_MOST = 20
+local LINE_MOST = 20     -- costs of one line
+local COSTS_MOST = 100   -- costs of all other owners' lines
 
 local job = load_job(A.job_id)
 if not job or job.status ~= 'queued' then return answer('none') end
@@ -66,18 +67,29 @@ local function turns_of(owner, at, turn, most)
   return math.min(count, whole), math.min(count, whole) * cost
 end
 
+-- The other owners whose virtual time is not past this turn.
+local function owners_before(turn)
+  local found, key = {}, fair_key(owner_clock(job.queue), 'active')
+  local active = redis.call('ZRANGEBYSCORE', key, '-inf', turn, 'WITHSCORES', 'LIMIT', 0, 1000)
+  for i = 1, #active, 2 do
+    if active[i] ~= job.owner then found[#found + 1] = {owner = active[i], at = tonumber(active[i + 1])} end
+  end
+  return found
+end
+
 local function others_before(turn)
   local count, cost = 0, 0
   local earliest = fair_now(owner_clock(job.queue)) - ARREARS_MOST
-  local others = redis.call('ZRANGE', fair_key(owner_clock(job.queue), 'active'), 0, OWNERS_MOST, 'WITHSCORES')
-  local most = math.max(1, math.min(LINE_MOST, math.floor(2 * COSTS_MOST / #others)))
-  for i = 1, #others, 2 do
-    if others[i] ~= job.owner then
-      local turns, costs = turns_of(others[i], math.max(earliest, tonumber(others[i + 1])), turn, most)
-      count, cost = count + turns, cost + costs
-    end
+  local others = owners_before(turn)
+  local looked_at = math.min(#others, OWNERS_MOST)
+  local most = math.max(1, math.min(LINE_MOST, math.floor(COSTS_MOST / looked_at)))
+  for i = 0, looked_at - 1 do
+    local other = others[1 + math.floor(i * #others / looked_at)]
+    local turns, costs = turns_of(other.owner, math.max(earliest, other.at), turn, most)
+    count, cost = count + turns, cost + costs
   end
-  return count, cost
+  local times = looked_at > 0 and #others / looked_at or 0
+  return math.floor(count * times + 0.5), cost * times
 end
 
 -- What comes before this job: how many, and what they cost.

@@ -174,6 +174,29 @@ def test_the_place_in_the_queue_counts_turns(bench: Bench) -> None:
     assert bench.queue.standing(running) is None
 
 
+def test_the_place_counts_all_owners_however_many(bench: Bench) -> None:
+    for number in range(120):
+        bench.add(f"owner{number}")
+        bench.add(f"owner{number}")
+
+    assert position(bench, bench.add("ann")) == 121
+    assert position(bench, bench.add("ann")) == 242
+
+
+def test_the_place_goes_by_weight_and_cost(bench: Bench) -> None:
+    # Given an owner of weight 2, and one whose jobs cost half
+    bench.owners.change("bob", OwnerSettings(weight=2.0))
+    ann = [bench.add("ann") for _ in range(3)]
+    for _ in range(20):
+        bench.add("bob")
+        bench.add("cy", cost=0.5)
+
+    # Then before the second job of ann come two of bob's and two of cy's
+    assert [position(bench, job) for job in ann] == [1, 2 + 2 + 2, 3 + 4 + 4]
+    order = [job.id for job in serve(bench, 16)]
+    assert [order.index(job.id) + 1 for job in ann] == [1, 6, 11]
+
+
 def position(bench: Bench, job: Job) -> int | None:
     standing = bench.queue.standing(job)
     assert standing is not None
