@@ -26,7 +26,7 @@ def amount(text: str, whole: int) -> int:
 
 def machine_memory() -> int:
     """The bytes of memory that this process may use: the machine's, or less where a control group says so."""
-    return min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_limits())
+    return min([os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_limits()])
 
 
 def _limits() -> Iterator[int]:

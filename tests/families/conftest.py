@@ -54,7 +54,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {
         "catalog": str(models),
-        "cache_models": "2",
         "lease_seconds": "15",
         "beat_seconds": "3",
         "exchange_seconds": "0.02",  # a tiny model is done sooner than people look
