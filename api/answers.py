@@ -6,14 +6,14 @@ from typing import Any
 
 from flask import Response, request
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def json_answer(
     body: Any, status: int = 200, headers: Mapping[str, str] | None = None, *, version: int | None = None
 ) -> Response:
     """A JSON response; `version` becomes its ETag."""
-    response = Response(
-        json.dumps(body, ensure_ascii=False), status, dict(headers or {}), content_type="application/json"
-    )
+    response = Response(_to_json(body), status, headers, content_type="application/json")
     if version is not None:
         response.set_etag(str(version))
     return response

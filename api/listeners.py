@@ -11,6 +11,8 @@ from redis.client import PubSub
 from api.hub import Hub
 from infra.jobs.events import CHANNEL as EVENTS_CHANNEL
 from infra.jobs.live import CHANNEL as LIVE_CHANNEL
+from infra.keys import CHANGED as KEYS_CHANGED
+from infra.keys import RememberedKeys
 from infra.logs import get_logger
 
 NOBODY = LIVE_CHANNEL + "nobody"  # keeps the subscription open while no job is watched
@@ -91,15 +93,23 @@ class Listener(ABC):
 
 
 class EventsListener(Listener):
-    """Hears from the state server which job has changed."""
+    """Hears from the state server which job has changed, and that a key has."""
 
     name = "events"
 
+    def __init__(self, client: redis.Redis, hub: Hub, keys: RememberedKeys) -> None:
+        super().__init__(client, hub)
+        self._keys = keys
+
     def _subscribe(self, subscription: PubSub) -> None:
-        subscription.subscribe(EVENTS_CHANNEL)
+        subscription.subscribe(EVENTS_CHANNEL, KEYS_CHANGED)
+        self._keys.forget()
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        self._hub.wake(_text(message["data"]))
+        if _text(message["channel"]) == KEYS_CHANGED:
+            self._keys.forget()
+        else:
+            self._hub.wake(_text(message["data"]))
 
     def _follow(self, subscription: PubSub) -> None:
         """Nothing: one channel tells of all jobs."""

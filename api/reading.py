@@ -84,17 +84,23 @@ def _is_chunked() -> bool:
 
 def _read(stream: BinaryIO, size: int, ends: float) -> bytes:
     """Some bytes, before the clock says `ends`, however slowly they trickle in."""
-    late = Problem("request_timeout", "The body did not arrive in time.")
-    timer = gevent.Timeout.start_new(max(0.0, ends - time.monotonic()), late)
+    timer = gevent.Timeout.start_new(max(0.0, ends - time.monotonic()), _Late)
     try:
         with waiting_for_client():
             return stream.read(size)
     except TimeoutError:
-        raise late from None
+        raise _Late from None
     except (OSError, ParseException) as error:
         raise Problem("malformed_request", f"The body could not be read ({type(error).__name__}).") from None
     finally:
         timer.close()
+
+
+class _Late(Problem):
+    """Made only when it is."""
+
+    def __init__(self) -> None:
+        super().__init__("request_timeout", "The body did not arrive in time.")
 
 
 def _too_large(limit: int) -> Problem:

@@ -21,7 +21,7 @@ from infra.jobs.operator import Operator
 from infra.jobs.owners import Owners
 from infra.jobs.queue import JobQueue
 from infra.jobs.rescuer import Rescuer
-from infra.keys import Keys
+from infra.keys import RememberedKeys
 from infra.logs import get_logger
 from infra.outbound import Allow, Outbound
 from infra.settings import Settings
@@ -58,7 +58,7 @@ class Services:
     live: Live
     storage: Storage
     uploads: Uploads
-    keys: Keys
+    keys: RememberedKeys
     catalogs: FollowedCatalog
     policy: Policy
     hub: Hub
@@ -125,7 +125,7 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         durability=durability,
         archive=Archive(storage),
     )
-    hub = Hub(settings.max_watchers)
+    hub, keys = Hub(settings.max_watchers), RememberedKeys(state)
     uploads = Uploads(
         state,
         expires_seconds=settings.upload_expires_seconds,
@@ -146,13 +146,13 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         live=Live(broker),
         storage=storage,
         uploads=uploads,
-        keys=Keys(state),
+        keys=keys,
         catalogs=catalogs,
         policy=policy_of(settings),
         hub=hub,
         home=HomeCap(settings),
         listeners=(
-            EventsListener(connect(settings.state_address, name="atelier-api-events"), hub),
+            EventsListener(connect(settings.state_address, name="atelier-api-events"), hub, keys),
             LiveListener(connect(settings.broker_address, decode=False, name="atelier-api-live"), hub),
         ),
         webhook_allow=webhook_allow,

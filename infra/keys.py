@@ -9,7 +9,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
@@ -27,6 +27,12 @@ RECORD = "atl:{g0}:key:"
 
 SHAPE = re.compile(r"atl_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 OWNER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+CHANGED = "atl:{g0}:keys:changed"
+"""Channel on which it is announced that a key was made or revoked."""
+REMEMBERED_SECONDS = 1.0
+"""How long a process goes by what it has read of a key, unless it hears of a change before."""
+ASKING_SECONDS = 0.2
+"""How much longer, while it is being read again."""
 LOCAL_OWNER = "local"
 """Owner of what is submitted without a key, on loopback, while there are no keys."""
 BOOTSTRAP_OWNER = "admin"
@@ -90,6 +96,7 @@ class Keys:
         with self._state.pipeline(transaction=True) as pipe:
             pipe.hset(RECORD + shape[1], mapping=cast(Mapping[Any, Any], record))
             pipe.sadd(IDS, shape[1])
+            pipe.publish(CHANGED, shape[1])
             pipe.execute()
         return _key(shape[1], record)
 
@@ -108,6 +115,7 @@ class Keys:
         with self._state.pipeline(transaction=True) as pipe:
             pipe.hset(RECORD + key_id, "revoked_at", _now())
             pipe.srem(IDS, key_id)
+            pipe.publish(CHANGED, key_id)
             pipe.execute()
         return True
 
@@ -135,6 +143,48 @@ class Keys:
         now = _now()
         if now - int(record.get("last_used", 0)) >= LAST_USED_STEP_MS:
             self._state.hset(RECORD + key_id, "last_used", now)
+
+
+class RememberedKeys(Keys):
+    """The keys, for a process that asks of the same ones again and again: an answer counts for a moment.
+
+    `forget` has to be called for what is heard on CHANGED. A process that cannot hear goes by an old answer
+    for REMEMBERED_SECONDS at most.
+    """
+
+    def __init__(self, state: redis.Redis) -> None:
+        super().__init__(state)
+        self._seen: dict[
+            str, tuple[float, Key | bool]
+        ] = {}  # by the key's digest, with the time it counts until
+        self._changes = 0
+
+    def forget(self) -> None:
+        """Some key has changed."""
+        self._changes += 1
+        self._seen.clear()
+
+    def authenticate(self, text: str) -> Key | None:
+        found = self._remembered(_digest(text), lambda: super(RememberedKeys, self).authenticate(text))
+        return found if isinstance(found, Key) else None
+
+    def any(self) -> bool:
+        return bool(self._remembered("any", super().any))
+
+    def _remembered(self, name: str, ask: Callable[[], Key | bool | None]) -> Key | bool | None:
+        until, known = self._seen.get(name, (0.0, False))
+        if time.monotonic() < until:
+            return known
+        changes = self._changes
+        if name in self._seen:  # one asks, and the crowd behind it goes by the old answer for that time
+            self._seen[name] = time.monotonic() + ASKING_SECONDS, known
+        found = ask()
+        if changes == self._changes:
+            if found is None:  # texts that are no key are not kept
+                self._seen.pop(name, None)
+            else:
+                self._seen[name] = time.monotonic() + REMEMBERED_SECONDS, found
+        return found
 
 
 def install_bootstrap_key(settings: Settings, keys: Keys) -> Key | None:

@@ -8,12 +8,13 @@ Records of the standard library's loggers (Celery, gunicorn) take the same road;
 logger's name. Prompts and other inputs are never logged: PRIVATE names are cut out wherever they turn up.
 """
 
+import json
 import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import structlog
 
@@ -31,22 +32,23 @@ QUIET = (
 """Loggers whose chatter below a warning nobody wants, even at `debug`."""
 
 _Record = MutableMapping[str, Any]
+_PLAIN = (str, int, float, type(None))
+_to_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 def configure(settings: Settings, process: str) -> None:
     """Send every record of this process (`api`, `worker`, `engine`, `up`, `admin`) to standard error."""
     shared = _processors(process)
+    handler = logging.StreamHandler(sys.stderr)
+    last: structlog.types.Processor = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+    if settings.log_format == "json":
+        last = _Line(handler)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[structlog.stdlib.filter_by_level, *shared, last],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_name_as_action, *shared],
@@ -90,13 +92,29 @@ def _processors(process: str) -> list[structlog.types.Processor]:
     ]
 
 
+class _Line:
+    """Writes our own records at once: the standard library's way to the same line takes three times as long,
+    and each request of the API writes two."""
+
+    def __init__(self, handler: "logging.StreamHandler[Any]") -> None:
+        self._handler = handler
+
+    def __call__(self, _: Any, __: str, record: _Record) -> NoReturn:
+        record["message"] = record.pop("event")
+        line = f"{_to_json(_order(None, '', record))}\n"
+        with self._handler.lock:  # type: ignore[union-attr]  # every handler has one
+            self._handler.stream.write(line)
+            self._handler.flush()
+        raise structlog.DropEvent
+
+
 def _renderers(settings: Settings) -> list[structlog.types.Processor]:
     if settings.log_format == "console":
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [
         structlog.processors.EventRenamer("message"),
         _order,
-        structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        lambda _, __, record: _to_json(record),
     ]
 
 
@@ -111,6 +129,8 @@ def _hide_private(_: Any, __: str, record: _Record) -> _Record:
 
 def _hidden(value: Any) -> Any:
     """`value` with what stands under a private name cut out, at any depth."""
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Mapping):
         return {key: HIDDEN if key in PRIVATE else _hidden(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -6,7 +6,7 @@ only when a metric is first used, after `infra.metrics.configure` has decided. E
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -44,8 +44,7 @@ class Counter(Metric):
 
     def inc(self, amount: float = 1, **labels: str) -> None:
         """Count `amount` more."""
-        metric = _made(self)
-        (metric.labels(**labels) if self.labels else metric).inc(amount)
+        _child(self, labels).inc(amount)
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class Gauge(Metric):
 
     def set(self, value: float, **labels: str) -> None:
         """Set the level."""
-        metric = _made(self)
-        (metric.labels(**labels) if self.labels else metric).set(value)
+        _child(self, labels).set(value)
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,7 @@ class Histogram(Metric):
 
     def observe(self, seconds: float, **labels: str) -> None:
         """Add one duration."""
-        metric = _made(self)
-        (metric.labels(**labels) if self.labels else metric).observe(seconds)
+        _child(self, labels).observe(seconds)
 
     @contextmanager
     def time(self, **labels: str) -> Iterator[None]:
@@ -95,6 +92,17 @@ def registry() -> "prometheus.CollectorRegistry":
 
 
 _making = threading.Lock()
+_children: dict[tuple[object, ...], Any] = {}
+"""By metric and labels: to ask prometheus-client for one takes three locks."""
+
+
+def _child(metric: Metric, labels: Mapping[str, str]) -> Any:
+    key = (metric.name, *labels.items())
+    found = _children.get(key)
+    if found is None:
+        made = _made(metric)
+        found = _children[key] = made.labels(**labels) if metric.labels else made
+    return found
 
 
 def _made(metric: Metric) -> Any:

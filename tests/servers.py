@@ -97,7 +97,7 @@ class StateServer:
     def client(self, *, decode: bool = True) -> redis.Redis:
         return connect(self.url, decode=decode)
 
-    def start(self) -> "StateServer":
+    def start(self, seconds: float = START_SECONDS) -> "StateServer":
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         self.socket.unlink(missing_ok=True)
@@ -105,7 +105,7 @@ class StateServer:
         placed = [str(word) for pair in places.items() for word in pair]
         common = ["--port", str(self.port), "--save", "", "--logfile", str(self.folder / "log")]
         self.process = tether.start([self.program, *common, *placed, *self.options])
-        wait_for(self._answers, START_SECONDS, f"{self.program}, logging to {self.folder}/log,")
+        wait_for(self._answers, seconds, f"{self.program}, logging to {self.folder}/log,")
         return self
 
     def freeze(self) -> None:

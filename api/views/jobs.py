@@ -38,10 +38,11 @@ def submit() -> Response:
     headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
     jobs = _waited(done.jobs)
     status = 200 if preferred_wait() and all(job.status.final for job in jobs) else 202
+    shown = _told(done, jobs)
     if isinstance(body, list):
-        return json_answer({"data": [_shown(job) for job in jobs]}, status, headers)
+        return json_answer({"data": shown}, status, headers)
     return json_answer(
-        _shown(jobs[0]), status, headers | {"Location": job_path(jobs[0].id)}, version=jobs[0].version
+        shown[0], status, headers | {"Location": job_path(jobs[0].id)}, version=jobs[0].version
     )
 
 
@@ -160,6 +161,15 @@ def _waited(jobs: Sequence[Job]) -> list[Job]:
         for index, job in enumerate(jobs):
             waited[index] = wait_until_final(job.id, job.owner, wait)
     return waited
+
+
+def _told(done: Enqueued, jobs: Sequence[Job]) -> list[Json]:
+    """The bodies of the answer. A new job's place takes a look of its own; who wants to know it can ask."""
+    if done.paused is None or preferred_wait():
+        return [_shown(job) for job in jobs]
+    return [
+        job_body(job, standing=Standing(None, paused)) for job, paused in zip(jobs, done.paused, strict=True)
+    ]
 
 
 def _shown(job: Job) -> Json:

@@ -146,8 +146,8 @@ class Enqueued:
     """In the order given."""
     replayed: bool
     """The idempotency key was known: these are the jobs of the first request, as they stand now."""
-    paused: tuple[bool, ...] | None = None
-    """Of jobs that are new: whether a pause holds each of them back."""
+    paused: tuple[bool, ...] | None = field(default=None, repr=False, compare=False)
+    """Of jobs that are new: whether a pause holds each of them back. Not told if the call was repeated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,14 @@ class WordList:
     young: re.Pattern[str]
     sexual: re.Pattern[str]
     """What must not be near someone young."""
+    any_of_them: re.Pattern[str]
+    """Any of `categories`, or someone young: most texts have nothing of all that, and are read once."""
 
     def found_in(self, reading: str) -> set[str]:
         """The categories of one reading of a text."""
         text = self.benign.sub(" ", reading)
+        if not self.any_of_them.search(text):
+            return set()
         found = {name for name, words in self.categories.items() if words.search(text)}
         if MINORS not in found and self._young_and_sexual(text):
             found.add(MINORS)
@@ -63,7 +67,8 @@ def categories_in(text: str) -> tuple[str, ...]:
     for start in range(0, max(len(text) - OVERLAP, 1), PIECE):
         for reading in readings(text[start : start + PIECE + OVERLAP]):
             found |= listed.found_in(reading)
-        time.sleep(0)  # lets a server's other requests go on: a long text takes a tenth of a second
+        if start + PIECE + OVERLAP < len(text):
+            time.sleep(0)  # lets a server's other requests go on: a long text takes a tenth of a second
     return tuple(name for name in CATEGORIES if name in found)
 
 
@@ -115,10 +120,13 @@ def word_list() -> WordList:
     listed = tomllib.loads(LIST.read_text(encoding="utf-8"))
     sexual = listed["sexual"]["words"]
     alone = {name: [*listed[name].get("words", ()), *listed[name].get("anatomy", ())] for name in CATEGORIES}
+    categories = {name: _any(words, listed[name].get("patterns", ())) for name, words in alone.items()}
+    young = _any(listed[MINORS]["persons"], listed[MINORS]["ages"])
     return WordList(
         benign=_any(listed["benign"]),
-        categories={name: _any(words, listed[name].get("patterns", ())) for name, words in alone.items()},
-        young=_any(listed[MINORS]["persons"], listed[MINORS]["ages"]),
+        categories=categories,
+        young=young,
+        any_of_them=re.compile("|".join(words.pattern for words in (*categories.values(), young))),
         sexual=_any([*sexual, *listed["suggestive"]["words"]]),
     )
 

@@ -31,10 +31,16 @@ AGE = re.compile(r"\d+(?:yo|yrs?|y)")
 SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[\s.\-_*·]{1,3}[^\W_](?![^\W_])){3,}")
 REPEATED = re.compile(r"([a-z])\1{2,}")
 SPACES = re.compile(r"[\s_]+")
+CONTROLS = dict.fromkeys(
+    code for code in range(128) if unicodedata.category(chr(code)) == "Cc" and not chr(code).isspace()
+)
+LEET_SIGNS = re.compile(r"[013457@$!+|8]")
 
 
 def plain(text: str) -> str:
     """The text in small letters without accents, invisible characters and look-alikes."""
+    if text.isascii():  # what follows does no more than this to such a text
+        return SPACES.sub(" ", text.translate(CONTROLS).lower()).strip()
     decomposed = unicodedata.normalize("NFKD", text)
     kept = "".join(char for char in decomposed if unicodedata.category(char) not in UNSEEN or char.isspace())
     folded = unicodedata.normalize("NFC", kept.casefold())
@@ -43,7 +49,7 @@ def plain(text: str) -> str:
 
 def readings(text: str) -> list[str]:
     """A plain text as it may be meant: as it is, with letters for digits, drawn together, not repeated."""
-    found = [text, TOKEN.sub(_letters, text)]
+    found = [text, TOKEN.sub(_letters, text)] if LEET_SIGNS.search(text) else [text]
     if SPACED.search(text):
         found += [SPACED.sub(_together, reading) for reading in found[:]]
     if REPEATED.search(text):

@@ -78,7 +78,7 @@ def test_a_queue_is_paused_and_resumed(operator: httpx.Client, ann: httpx.Client
     assert (done["what"], done["name"], done["by"]) == ("queue", "image", "op")
     job = submitted(ann)
 
-    assert job["queue"] == {"position": 1, "paused": True, "front": False}
+    assert job["queue"] == {"paused": True, "front": False}
     assert ann.get("/v1/jobs").json()["data"][0]["queue"] == {"paused": True, "front": False}
     assert of_queue(ann, "image")["paused"]
     assert hand.queue.claim(hand.card, "a" * 32) is None

@@ -1,0 +1,72 @@
+"""Group commit: what several callers want written at the same time goes out as one batch.
+
+A server that syncs every write is busy for milliseconds with each sync, and one sync serves all that has
+arrived by then. So whoever comes while a batch is on its way waits for the next one, which takes all of them:
+one round trip and one sync for as many as there are, and no wait at all for who comes alone.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+MOST = 64
+"""Requests in one batch, so that the last of them is answered well before clients give a reply up."""
+
+
+class Together(Generic[Q, A]):
+    """Batches the requests of this process's threads or greenlets; `ask` is safe to call from any of them."""
+
+    def __init__(self, answer_all: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
+        """`answer_all` gives each request its answer or its own error; what it raises is everyone's."""
+        self._answer_all = answer_all
+        self._lock = threading.Lock()
+        self._waiting: list[_Asked[Q, A]] = []
+        self._writing = False
+
+    def ask(self, request: Q) -> A:
+        """The answer to this request. Who is interrupted here leaves it on its way."""
+        asked = _Asked[Q, A](request)
+        with self._lock:
+            self._waiting.append(asked)
+            starts, self._writing = not self._writing, True
+        if starts:  # a thread of its own: no caller's time limit may end the batch of the others
+            threading.Thread(target=self._write, name="together", daemon=True).start()
+        return asked.wait()
+
+    def _write(self) -> None:
+        """Until nobody waits."""
+        while batch := self._next():
+            try:
+                answers = self._answer_all([asked.request for asked in batch])
+            except Exception as error:  # noqa: BLE001 - raised again by each who waits
+                answers = [error] * len(batch)
+            for asked, answer in zip(batch, answers, strict=True):
+                asked.tell(answer)
+
+    def _next(self) -> "Sequence[_Asked[Q, A]]":
+        with self._lock:
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            self._writing = bool(batch)
+        return batch
+
+
+class _Asked(Generic[Q, A]):
+    """One request, and its answer once there is one."""
+
+    def __init__(self, request: Q) -> None:
+        self.request = request
+        self._told = threading.Event()
+        self._answer: A | Exception
+
+    def tell(self, answer: A | Exception) -> None:
+        self._answer = answer
+        self._told.set()
+
+    def wait(self) -> A:
+        self._told.wait()
+        if isinstance(self._answer, Exception):
+            raise self._answer.with_traceback(None)
+        return self._answer
