@@ -19,10 +19,11 @@ import redis
 from infra.archive import Archive
 from infra.backup import restore, take
 from infra.connections import Durability
-from infra.errors import WorkerPaused
+from infra.errors import TooFast, WorkerPaused
 from infra.jobs.answers import Filters, Limits, WorkerCard
 from infra.jobs.bulk import Bulk
 from infra.jobs.operator import Operator, What
+from infra.jobs.owners import Owners, OwnerSettings
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import (
     Artifact,
@@ -74,6 +75,7 @@ class Stage:
         self.queue = JobQueue(self.client, limits=Limits(), durability=self.durability, archive=self.archive)
         self.uploads = Uploads(self.client, expires_seconds=60, owner_bytes=100)
         self.operator = Operator(self.client, limits=Limits(), durability=self.durability)
+        self.owners = Owners(self.client, limits=Limits(), durability=self.durability)
         self.endpoints = Endpoints(self.client, self.durability)
         self.outbox = Outbox(self.client, self.durability)
 
@@ -126,6 +128,10 @@ class Stage:
         """All that the server holds, without times and without what a proxy changes."""
         data = Snapshot.take(self.state).data
         data.pop("confirm", None)
+        for name in [name for name in data if name.startswith("rate:")]:
+            data[name] = {part: round(float(data[name][part]), 1) for part in ("jobs", "cost")}
+        settings = data.get("owner_settings", {})  # JSON, whose fields stand in any order
+        data["owner_settings"] = {owner: json.loads(text) for owner, text in settings.items()}
         return TIME.sub("T", json.dumps(data, sort_keys=True, indent=0))
 
 
@@ -209,6 +215,22 @@ def operators(stage: Stage) -> None:
         stage.call(queue.claim, CARD, new_attempt_id())
 
 
+def limits(stage: Stage) -> None:
+    """A slow owner, whose every job counts once; another one, whose running limit is raised."""
+    change = stage.owners.change
+    stage.call(change, "ann", OwnerSettings(weight=2.0, rate=0.001, burst=3, max_running=1))
+    for _ in range(3):
+        stage.add()
+    with contextlib.suppress(TooFast):
+        stage.add()
+    stage.call(stage.queue.claim, CARD, new_attempt_id())
+    stage.call(stage.queue.claim, CARD, new_attempt_id())
+    stage.call(change, "ann", OwnerSettings(max_running=2, rate=0.0))
+    stage.call(stage.queue.claim, CARD, new_attempt_id())
+    stage.add()
+    stage.call(change, "ann", OwnerSettings(weight=None))
+
+
 def archives(stage: Stage) -> None:
     """Records that move to the storage, are known again, and go."""
     queue = stage.queue
@@ -248,7 +270,7 @@ def uploads(stage: Stage) -> None:
     stage.add()
 
 
-ACTS = (lives, changes_of_mind, webhooks, operators, archives, restores, uploads)
+ACTS = (lives, changes_of_mind, webhooks, operators, limits, archives, restores, uploads)
 
 
 def counted_ids(patch: Callable[[str, Any], None]) -> None:

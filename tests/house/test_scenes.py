@@ -21,7 +21,7 @@ from pipelines.training.scenes.vocabulary import STYLES, Scene, Thing
 NAME = "house/scenes"
 CATALOG = Catalog.load()
 FOLDER = CATALOG.get(NAME).weights
-LEAST_FLAT, LEAST_STYLED = 0.9, 0.15  # of the quick tests' prompts; the figures are in the card
+LEAST_FLAT, LEAST_STYLED = 0.9, 0.75  # of the quick tests' prompts; the figures are in the card
 
 
 def ask(
@@ -55,7 +55,7 @@ def test_it_paints_held_out_combinations_as_they_are_told() -> None:
 
 
 def test_it_paints_in_styles() -> None:
-    """Not yet well: the card says how well in each."""
+    """92 % were measured of a hundred, below the 95 % that are aimed at; twenty may show fewer."""
     prompts = [words for style in STYLES[1:] for words in held_out_prompts(5, 1, seed=12, style=style)]
     assert painted(prompts) >= LEAST_STYLED
 
