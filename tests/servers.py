@@ -21,9 +21,10 @@ import redis
 from infra.connections import connect
 from infra.embedded import tether
 from infra.embedded.binary import find_server
+from infra.embedded.servers import COMPACT
 
 START_SECONDS = 20.0
-DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always", *COMPACT)
 FORGETFUL = ("--appendonly", "no")
 S3_ACCESS, S3_SECRET = "test-access", "test/secret+key"
 

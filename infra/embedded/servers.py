@@ -20,7 +20,18 @@ STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.01
 
 COMMON = ("--port", "0", "--daemonize", "no", "--unixsocketperm", "700", "--maxmemory-policy", "noeviction")
-STATE = ("--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--save", "")
+DURABLE = (
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "always",
+    "--no-appendfsync-on-rewrite",
+    "no",
+    "--save",
+    "",
+)
+COMPACT = ("--hash-max-ziplist-value", "2048")  # a record with a prompt of that length takes half the memory
+STATE = (*DURABLE, *COMPACT)
 BROKER = ("--appendonly", "no", "--save", "", "--maxmemory", "256mb")
 
 

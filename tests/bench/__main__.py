@@ -1,114 +1,77 @@
-"""`make bench`: what Atelier adds to a job, beside a plain Celery task on the same broker, in one run.
-
-The job is the fake family's smallest picture, through everything: HTTP, the record fsynced, the claim, the
-engine, two files and a manifest fsynced, the commit. The task does nothing. So the difference is the price of
-the platform and the ratio is what to watch; both depend on the machine, above all on how fast its disk syncs.
-"""
+"""`make bench`: what Atelier costs and bears, beside what people would use instead, each ratio in one run."""
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from importlib import import_module
 from pathlib import Path
 
-from atelier import Client
-from infra.settings import Settings
-from tests.bench.measure import Figures, measure
-from tests.e2e.stack import Stack
-from tests.servers import wait_for
+from tests.bench.figures import Result, Size
+from tests.bench.report import draw, machine, page
 
-
-@dataclass(frozen=True)
-class OurJob:
-    client: Client
-    job_id: str
-
-    def wait(self) -> None:
-        job = self.client.wait(self.job_id)
-        assert job.status == "succeeded", job.error
-
-
-@dataclass(frozen=True)
-class PlainTask:
-    result: object
-
-    def wait(self) -> None:
-        self.result.get(timeout=60, interval=0.001)  # type: ignore[attr-defined]
-
-
-def measure_ours(url: str, jobs: int) -> Figures:
-    inputs = {"prompt": "steps=1", "steps": 1}
-    with Client(url, "") as client:
-        return measure(
-            lambda: OurJob(client, client.submit("text-to-image", inputs, model="test/fake").id), jobs
-        )
-
-
-def measure_plain(broker: str, jobs: int) -> Figures:
-    os.environ["BENCH_BROKER"] = broker
-    from tests.bench.plain import app, nothing
-
-    with _plain_worker():
-        wait_for(lambda: app.control.ping(timeout=0.5), 30, "the plain Celery worker")
-        return measure(lambda: PlainTask(nothing.delay()), jobs)
-
-
-@contextmanager
-def _plain_worker() -> Iterator[None]:
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "tests.bench.plain",
-        "worker",
-        "--pool",
-        "threads",
-        "-c",
-        "1",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
+NAMES = ("submit", "drain", "overhead", "depth", "scaling", "watchers", "startup", "restart")
+REMARKS = "## What is not reached, and why"
+"""From this heading on the report was written by people, and is kept."""
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of each measurement")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; all when there is none")
+    parser.add_argument("--runs", type=int, default=5, help="of each")
+    parser.add_argument("--scale", type=float, default=1.0, help="how large each is made; 1: as reported")
+    parser.add_argument(
+        "--json", type=Path, help="file for all figures; those of other benchmarks in it stay"
+    )
+    parser.add_argument("--report", type=Path, help="file for the page, and beside it its picture")
     options = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="atl-bench-") as folder:
-        stack = Stack(Path(folder)).start()
-        try:
-            plain = measure_plain(Settings(home=Path(folder)).broker_address, options.jobs)
-            ours = measure_ours(stack.url, options.jobs)
-        finally:
-            stack.stop()
-    print(_json(ours, plain) if options.json else _table(ours, plain))
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True)
+
+    size = Size(options.runs, options.scale, tell)
+    results = [_run(name, size) for name in options.names or NAMES]
+    for result in results:
+        print(_table(result))
+    if options.json:
+        results = _merged(options.json, results)
+    if options.report:
+        _write(options.report, results)
     return 0
 
 
-def _json(ours: Figures, plain: Figures) -> str:
-    ratio = round(ours.alone_ms / plain.alone_ms, 2)
-    return json.dumps({"atelier": ours.as_json(), "celery": plain.as_json(), "alone_ratio": ratio})
+def _run(name: str, size: Size) -> Result:
+    found: Result = import_module(f"tests.bench.{name}").run(size)
+    return found
 
 
-def _table(ours: Figures, plain: Figures) -> str:
+def _merged(file: Path, results: list[Result]) -> list[Result]:
+    """All results that the file has now: these, and what it had of others."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    known |= {result.name: result.as_json() for result in results}
+    file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    return [Result.from_json(name, known[name]) for name in NAMES if name in known]
+
+
+def _write(report: Path, results: list[Result]) -> None:
+    before = report.read_text() if report.exists() else ""
+    remarks = before[before.index(REMARKS) :] if REMARKS in before else ""
+    picture = report.with_suffix(".svg")
+    picture.write_text(draw(results))
+    report.write_text(page(results, machine(), picture.name, remarks))
+
+
+def _table(result: Result) -> str:
     rows = [
-        ("one job alone, median ms", plain.alone_ms, ours.alone_ms),
-        ("one job alone, 95 % ms", plain.alone_p95_ms, ours.alone_p95_ms),
-        ("jobs per second", plain.per_second, ours.per_second),
+        f"  {says:80}{result.median(name):12.3f}"
+        for name, says in result.units.items()
+        if name in result.runs
     ]
-    head = f"{'':26}{'Celery':>10}{'Atelier':>10}{'ratio':>8}"
-    return "\n".join([head, *(f"{name:26}{a:10.1f}{b:10.1f}{b / a:8.2f}" for name, a, b in rows)])
+    goals = [f"  {'yes' if result.reached(goal) else 'NO ':3} {goal.says}" for goal in result.goals]
+    return "\n".join([result.title, *rows, *goals])
 
 
 if __name__ == "__main__":
