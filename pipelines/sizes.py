@@ -52,7 +52,7 @@ def _stored(tensor: dict[str, Any]) -> int:
 def _loaded(tensor: dict[str, Any], width: int) -> int:
     """Whole numbers stay as they are, and so do those of fewer than 16 bits: they are quantised."""
     if tensor["dtype"] in ("F64", "F32", "F16", "BF16"):
-        return math.prod(tensor["shape"]) * width
+        return int(math.prod(tensor["shape"])) * width
     return _stored(tensor)
 
 
