@@ -150,6 +150,9 @@ class Lifecycle:
         """
         if not (ready := self._those_that_may_run(attempts)):
             return
+        alone = any(attempt.job.alone for attempt in ready)  # and takes nobody down that is being written
+        if alone:
+            self.rest()
         course = Course([], self.times)
 
         def hand_over(new: list[LiveAttempt]) -> list[dict[str, Any]]:
@@ -164,6 +167,8 @@ class Lifecycle:
         model = ready[-1].model.model_dump(mode="json")
         self._follow(self._engine.run(model, hand_over(ready), self._is_to_stop, more), course)
         course.ended()
+        if alone:
+            self.rest()
 
     def rest(self) -> None:
         """Follow the engine until all that has run is written."""

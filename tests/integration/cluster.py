@@ -176,6 +176,8 @@ class Cluster:
             queue=resolved.model.queue,
             inputs=resolved.inputs.as_json(),
             cost=resolved.cost,
+            batch=resolved.inputs.batch(),
+            rows=resolved.inputs.n,
             **fields,
         )
         return self.queue.enqueue([new]).jobs[0]
