@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from infra.logs import get_logger
-from pipelines.errors import ModelUnavailable
+from pipelines.errors import ModelUnavailable, OutOfMemory
 from pipelines.models import Model
 from workers.engine_client import Engine, EngineFailure
 from workers.messages import NO_ROOM, Message
@@ -82,9 +82,11 @@ class Upkeep:
             refused = self._engine.load(model.model_dump(mode="json"), self._stop)
         except EngineFailure as failure:
             refused = {"type": "engine", "detail": str(failure)}
+        if self._stop():
+            return
         if refused is None:
             log.info("A model is loaded beforehand", action="model.preloaded", model=model.name)
-        elif not self._stop():
+        else:
             self._note(model, stamp, refused)
 
     def _note(self, model: Model, stamp: int, refused: Message) -> None:
@@ -95,7 +97,7 @@ class Upkeep:
             reason=refused["detail"],
         )
         self._tried.add(model.name)
-        if refused["type"] != NO_ROOM:
+        if refused["type"] not in (NO_ROOM, OutOfMemory.type):
             self._failed[model.name] = (model, stamp)
         if refused["type"] == ModelUnavailable.type:
             self._shelf.set_aside(model.name, refused["detail"])
