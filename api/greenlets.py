@@ -6,6 +6,9 @@ from typing import Any
 
 import gevent
 from flask import Flask
+from gunicorn import util
+from gunicorn.http import wsgi
+from gunicorn.http.wsgi import Response
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -16,6 +19,22 @@ from api.unreadable import refusal
 STALLED_SECONDS = (
     60.0  # a client that takes none of the bytes sent to it, or sends none of those that it promised
 )
+
+
+class WholeAnswer(Response):  # type: ignore[misc]  # gunicorn has no types
+    """An answer whose body comes in one piece goes out in one piece, head and all; gunicorn sends two."""
+
+    def write(self, arg: bytes) -> None:
+        if self.headers_sent or self._omits_body or self.response_length != len(arg):
+            super().write(arg)
+            return
+        lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers), "\r\n"]
+        self.headers_sent = True
+        self.sent = len(arg)
+        util.write(self.sock, "".join(lines).encode("latin-1") + arg)
+
+
+wsgi.Response = WholeAnswer  # what it makes answers of; it does not ask for another class
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types

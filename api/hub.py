@@ -7,12 +7,40 @@ itself now and then.
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from api.problems import Problem
 
 LOOK_AGAIN_SECONDS = 15.0  # how late a watcher may be when a wake-up was lost; also the pace of SSE comments
+
+
+T = TypeVar("T")
+
+
+class Change:
+    """One wake-up of a job's watchers. What the first of them reads because of it is there for the others."""
+
+    def __init__(self) -> None:
+        self._reads: dict[str, Future[Any]] = {}
+
+    def read(self, after: str, read: Callable[[], T]) -> T:
+        """What `read` gives for who was told of all up to `after`; called by one of those who ask."""
+        found = self._reads.get(after)
+        if found is None:
+            found = self._reads[after] = Future()
+            try:
+                found.set_result(read())
+            except BaseException:
+                found.cancel()  # this watcher goes; the others have to read for themselves
+                raise
+        try:
+            result: T = found.result()
+        except CancelledError:
+            return read()
+        return result
 
 
 class Watch:
@@ -22,7 +50,7 @@ class Watch:
         self.job_id = job_id
         self._woken = threading.Event()
         self._live: bytes | None = None
-        self._changed = False
+        self._change: Change | None = None
 
     def wait(self, seconds: float) -> bool:
         """Sleep until something may have changed, `seconds` at most; True when woken."""
@@ -30,9 +58,9 @@ class Watch:
         self._woken.clear()
         return woken
 
-    def wake(self) -> None:
+    def wake(self, change: Change) -> None:
         """The record or its events have changed."""
-        self._changed = True
+        self._change = change
         self._woken.set()
 
     def show(self, live: bytes) -> None:
@@ -40,11 +68,10 @@ class Watch:
         self._live = live
         self._woken.set()
 
-    def take_changed(self) -> bool:
-        """Whether `wake` was called since the last call; live progress alone is no reason to read the
-        record."""
-        changed, self._changed = self._changed, False
-        return changed
+    def take_change(self) -> Change | None:
+        """The latest change since the last call; live progress alone is no reason to read the record."""
+        change, self._change = self._change, None
+        return change
 
     def take_live(self) -> bytes | None:
         """The latest live progress since the last call."""
@@ -90,8 +117,9 @@ class Hub:
 
     def wake(self, job_id: str) -> None:
         """The job's record or events have changed."""
+        change = Change()
         for watch in tuple(self._watches.get(job_id, ())):
-            watch.wake()
+            watch.wake(change)
 
     def wake_all(self) -> None:
         """Anything may have changed: the listener was away."""

@@ -6,11 +6,11 @@ from functools import partial
 import redis
 from flask import current_app
 
+from api.doorbell import LateDoorbell
 from api.home import HomeCap
 from api.hub import Hub
 from api.listeners import EventsListener, LiveListener
 from infra.archive import Archive
-from infra.broker import Doorbell, make_celery
 from infra.collector import Collector
 from infra.connections import Durability, check_durable, connect
 from infra.jobs.answers import Limits
@@ -72,6 +72,7 @@ class Services:
     rescuer: Rescuer
     dispatcher: Dispatcher
     collector: Collector
+    doorbell: LateDoorbell
 
     @property
     def catalog(self) -> Catalog:
@@ -85,6 +86,7 @@ class Services:
         self.rescuer.start()
         self.dispatcher.start()
         self.collector.start()
+        self.doorbell.start()
         self.home.start()
 
     def stop(self) -> None:
@@ -93,6 +95,7 @@ class Services:
         self.rescuer.stop()
         self.dispatcher.stop()
         self.collector.stop()
+        self.doorbell.stop()
         self.home.stop()
         for listener in self.listeners:
             listener.stop()
@@ -112,7 +115,7 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         settings.state_address, name="atelier-api", max_connections=CONNECTIONS, wait=POOL_WAIT_SECONDS
     )
     broker = connect(settings.broker_address, timeout=0.5, retries=0, decode=False, name="atelier-api")
-    doorbell = Doorbell(make_celery(settings, settings.queue_names))
+    doorbell = LateDoorbell(settings)
     catalogs = FollowedCatalog(lambda: settings.catalog_files, partial(_take, doorbell))
     catalogs.now()  # what is wrong with the catalog is told at start
     durability = durability or check_durable(state, settings.durability)
@@ -163,10 +166,11 @@ def build_services(settings: Settings, durability: Durability | None = None) -> 
         rescuer=Rescuer(queue, settings.tick_seconds),
         dispatcher=Dispatcher(outbox, sender),
         collector=Collector(queue, uploads, storage, settings.records_keep_seconds),
+        doorbell=doorbell,
     )
 
 
-def _take(doorbell: Doorbell, catalog: Catalog) -> None:
+def _take(doorbell: LateDoorbell, catalog: Catalog) -> None:
     """Go by a catalog that was just read."""
     doorbell.know(catalog.queues())
     for problem in catalog.problems:

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from flask import Response, g, request
 
@@ -61,7 +62,9 @@ def _frames(
         if (live := watch.take_live()) is not None:
             shown = read_live(live)
             yield _frame(EventType.PROGRESSED, _progressed(shown.progress, shown.preview))
-        if watch.take_changed() or not woken:
+        if change := watch.take_change():
+            after = yield from _tell(change.read(after, partial(_read, events, watch.job_id, after)), after)
+        elif not woken:
             after = yield from _tell(_read(events, watch.job_id, after), after)
 
 

@@ -36,9 +36,10 @@ def submit() -> Response:
     idempotency = Idempotency(key, hashlib.sha256(sent).hexdigest()) if key else None
     done = _replayed(idempotency) or _accept(body, idempotency)
     headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
-    jobs = _waited(done.jobs)
-    status = 200 if preferred_wait() and all(job.status.final for job in jobs) else 202
-    shown = _told(done, jobs)
+    wait = preferred_wait()
+    jobs = _waited(done.jobs, wait) if wait else done.jobs
+    status = 200 if wait and all(job.status.final for job in jobs) else 202
+    shown = _told(done) if done.paused and not wait else [_shown(job) for job in jobs]
     if isinstance(body, list):
         return json_answer({"data": shown}, status, headers)
     return json_answer(
@@ -150,12 +151,9 @@ def _accept(body: object, idempotency: Idempotency | None) -> Enqueued:
     return done
 
 
-def _waited(jobs: Sequence[Job]) -> list[Job]:
+def _waited(jobs: Sequence[Job], wait: float) -> list[Job]:
     """The jobs after `Prefer: wait`. They are accepted already, so a process full of watchers answers at
     once."""
-    wait = preferred_wait()
-    if not wait:
-        return list(jobs)
     waited = list(jobs)
     with suppress(Problem, Unavailable, JobNotFound):
         for index, job in enumerate(jobs):
@@ -163,13 +161,10 @@ def _waited(jobs: Sequence[Job]) -> list[Job]:
     return waited
 
 
-def _told(done: Enqueued, jobs: Sequence[Job]) -> list[Json]:
-    """The bodies of the answer. A new job's place takes a look of its own; who wants to know it can ask."""
-    if done.paused is None or preferred_wait():
-        return [_shown(job) for job in jobs]
-    return [
-        job_body(job, standing=Standing(None, paused)) for job, paused in zip(jobs, done.paused, strict=True)
-    ]
+def _told(done: Enqueued) -> list[Json]:
+    """The bodies of new jobs. Their places take a look of its own; who wants to know them can ask."""
+    held = zip(done.jobs, done.paused or (), strict=True)
+    return [job_body(job, standing=Standing(None, paused)) for job, paused in held]
 
 
 def _shown(job: Job) -> Json:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import redis
 
@@ -19,7 +19,8 @@ from infra.jobs.record import Job, Status
 from infra.jobs.scripts import PREFIX
 
 CHANNEL = PREFIX + "ev"
-"""Every change of a record is announced here with the job's id, whether or not it made an event."""
+"""Every change of a record is announced here with the job's id, whether or not it made an event; that there
+is a new one is not."""
 
 
 class EventType(StrEnum):
@@ -70,15 +71,14 @@ class Events:
 
         Ids that this class never gave are read as None. JobNotFound when there is no such job.
         """
-        fields = cast(dict[str, str], self._state.hgetall(f"{PREFIX}j:{job_id}"))
+        fields, stream = self._record_and_stream(job_id, after)
         if not fields:
             raise JobNotFound
         job = read_job(fields)
-        stream = self._stream(job_id, after)
         if not stream.exists:
             return _from_record(job, after)
         if stream.missed:
-            return _from_start(job, self._stream(job_id, None).events)
+            return _from_start(job, self._record_and_stream(job_id, None)[1].events)
         return stream.events
 
     def read_of(self, job: Job, after: str | None = None) -> list[Event]:
@@ -88,14 +88,16 @@ class Events:
         except JobNotFound:
             return _from_record(job, after)
 
-    def _stream(self, job_id: str, after: str | None) -> "_Stream":
+    def _record_and_stream(self, job_id: str, after: str | None) -> "tuple[dict[str, str], _Stream]":
+        """Both as of one moment."""
         key = f"{PREFIX}ev:{job_id}"
         start = f"({after}" if _is_id(after) else "-"
         pipe = self._state.pipeline()
+        pipe.hgetall(f"{PREFIX}j:{job_id}")
         pipe.xrange(key, count=1)
         pipe.xrange(key, min=start)
-        first, entries = pipe.execute()
-        return _Stream(
+        fields, first, entries = pipe.execute()
+        return fields, _Stream(
             exists=bool(first),
             missed=not _is_id(after)
             or (bool(first) and _is_before(after, first[0][0]) and not _whole(first[0])),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import redis
 
+from infra.broker import Doorbell, make_celery
 from infra.connections import connect
 from infra.jobs.answers import Limits, WorkerCard
 from infra.jobs.operator import Operator, What
@@ -183,7 +184,8 @@ def _through_a_worker(ours: Bench, count: int) -> float:
     """Jobs a second of a real worker; they are queued while their queue is paused."""
     cluster = Cluster(ours.settings, ours.folder)
     worker = cluster.start_worker()
-    operator = Operator(ours.state.client(), limits=Limits())
+    bell = Doorbell(make_celery(ours.settings, ["image"]))
+    operator = Operator(ours.state.client(), limits=Limits(), ring=bell.ring)
     try:
         warm = cluster.queue.enqueue([new_job()]).jobs[0]
         wait_for(lambda: cluster.queue.get(warm.id).status.final, 60, "the first job")
@@ -196,6 +198,7 @@ def _through_a_worker(ours: Bench, count: int) -> float:
         return count / (time.perf_counter() - begun)
     finally:
         worker.kill()
+        bell.close()
         cluster.queue.leave(_id_of(cluster.queue.workers()))
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from api.hub import Hub
+from api.hub import Change, Hub
 from api.problems import Problem
 
 
@@ -57,3 +57,37 @@ def test_lets_everybody_go_at_the_end() -> None:
         assert hub.closing
         assert first.wait(0)
         assert second.wait(0)
+
+
+def test_what_one_watcher_reads_of_a_change_the_others_have_too() -> None:
+    hub, reads = Hub(limit=2), list[str]()
+
+    def read() -> str:
+        reads.append("read")
+        return "events"
+
+    with hub.watch("a") as first, hub.watch("a") as second:
+        hub.wake("a")
+        changes = [first.take_change(), second.take_change()]
+        assert [change.read("1-0", read) for change in changes if change] == ["events", "events"]
+        assert len(reads) == 1
+        assert first.take_change() is None, "a change is taken once"
+        assert changes[0] is not None
+        changes[0].read("0-0", read)
+        assert len(reads) == 2, "who was told less reads more"
+        hub.wake("a")
+        later = first.take_change()
+        assert later is not None
+        later.read("1-0", read)
+        assert len(reads) == 3, "a later change is read anew"
+
+
+def test_a_watcher_that_ends_while_it_reads_takes_nobody_along() -> None:
+    change = Change()
+
+    def end() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change.read("1-0", end)
+    assert change.read("1-0", lambda: "events") == "events"
