@@ -193,6 +193,13 @@ class Settings(BaseModel):
     idle_claim_seconds: float = Field(
         2.0, gt=0, description="An idle worker looks for work this often, in case a doorbell got lost."
     )
+    batch_window_ms: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="How long an idle worker holds a run that could hold more jobs, for others to share it,"
+        " in milliseconds. 0: not at all, since what comes meanwhile shares the next run.",
+    )
     exchange_seconds: float = Field(
         0.25,
         gt=0,

@@ -1,6 +1,7 @@
 """Claims of one worker: by its work loop, and ahead of it by another thread."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from infra.jobs.answers import WorkerCard
@@ -16,7 +17,11 @@ class Claims:
     """One claim at a time. The attempt id stays until an answer came: a claim whose answer was lost gives the
     same jobs again. Raises StateUnavailable, WorkerPaused."""
 
-    def __init__(self, queue: JobQueue, card: Callable[[], WorkerCard], desk: Desk) -> None:
+    def __init__(
+        self, queue: JobQueue, card: Callable[[], WorkerCard], desk: Desk, window: float = 0.0
+    ) -> None:
+        """`window`: seconds that a run which could hold more waits for jobs to share it."""
+        self._window = window
         self._queue = queue
         self._card = card
         self._desk = desk
@@ -25,7 +30,14 @@ class Claims:
 
     def next(self) -> Jobs:
         """The jobs of the next run; none parks the worker."""
-        return self._answered(lambda attempt_id, held: self._batch(attempt_id, held, ahead=False))
+        jobs = self._answered(lambda attempt_id, held: self._batch(attempt_id, held, ahead=False))
+        if not (jobs and self._window and jobs[0].batch and not jobs[0].alone):
+            return jobs
+        room = self._card().batches.get(jobs[0].model, 1) - sum(job.rows for job in jobs)
+        if room > 0:
+            time.sleep(self._window)
+            jobs = (*jobs, *self.joining(jobs[0], room))
+        return jobs
 
     def ahead(self) -> Jobs:
         """The same for a worker that is busy still."""

@@ -10,10 +10,9 @@ A step that fails notes it on the attempt (`failure`), and the steps up to the c
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any
 
 from infra.crash_points import CrashPoint, crash_point
 from infra.errors import StateUnavailable, StorageUnavailable
@@ -27,18 +26,18 @@ from pipelines.kinds import TextRef, parse_inputs
 from pipelines.safety import Policy, check_prompt
 from workers import counts
 from workers.attempt import Failure, Interrupted, LiveAttempt, Stop
-from workers.course import Course, Times
+from workers.course import Course
 from workers.desk import Desk
 from workers.drain import Drain
-from workers.engine_client import LAST_WORDS, Engine
+from workers.engine_client import Engine
 from workers.errors import StorageRefuses
 from workers.exchange import tell_deltas
 from workers.failures import NOTHING_TO_TELL, failure_of
 from workers.fetch import Fetcher
 from workers.finishing import Finishing
-from workers.messages import Message
-from workers.orders import request_of, take
+from workers.orders import request_of
 from workers.patience import Answer, persist
+from workers.runs import Runs, no_others
 from workers.scratch import Scratch
 from workers.shelf import Shelf
 from workers.store import Store
@@ -104,7 +103,6 @@ class Lifecycle:
     ) -> None:
         """`patience`: seconds to go on telling the queue how an attempt ended, while it cannot be reached."""
         self._queue = queue
-        self._engine = engine
         self._shelf = shelf
         self._fetcher = fetcher
         self._store = store
@@ -116,9 +114,12 @@ class Lifecycle:
         self._policy = policy
         self._patience = patience
         self._finishing = Finishing(self._finish)
-        self._open: dict[str, LiveAttempt] = {}
-        """Attempts that the engine has, by their ids."""
-        self.times = Times()
+        self._runs = Runs(engine, self._end)
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Most rows that models have said they compute at once."""
+        return self._runs.times.rows
 
     def take_on(self, jobs: Sequence[Job]) -> list[LiveAttempt]:
         """Prepare claimed jobs; those that can run. The others are finished. Any thread may do this."""
@@ -141,38 +142,17 @@ class Lifecycle:
         return attempt
 
     def run(
-        self,
-        attempts: Sequence[LiveAttempt],
-        joining: Callable[[Course], list[LiveAttempt]] = lambda _: [],
+        self, attempts: Sequence[LiveAttempt], joining: Callable[[Course], list[LiveAttempt]] = no_others
     ) -> None:
         """Have the engine load the model if need be and run these, whatever happens. Each is finished, beside
         what follows, once the engine has told its end. `joining` gives attempts that join meanwhile.
         """
-        if not (ready := self._those_that_may_run(attempts)):
-            return
-        alone = any(attempt.job.alone for attempt in ready)  # and takes nobody down that is being written
-        if alone:
-            self.rest()
-        course = Course([], self.times)
-
-        def hand_over(new: list[LiveAttempt]) -> list[dict[str, Any]]:
-            course.attempts += new
-            for attempt in new:
-                self._open[attempt.id], attempt.handed_over = attempt, time.monotonic()
-            return [attempt.request for attempt in new]
-
-        def more() -> list[dict[str, Any]]:
-            return hand_over(self._those_that_may_run(joining(course)))
-
-        model = ready[-1].model.model_dump(mode="json")
-        self._follow(self._engine.run(model, hand_over(ready), self._is_to_stop, more), course)
-        course.ended()
-        if alone:
-            self.rest()
+        if ready := self._those_that_may_run(attempts):
+            self._runs.run(ready, lambda course: self._those_that_may_run(joining(course)))
 
     def rest(self) -> None:
         """Follow the engine until all that has run is written."""
-        self._follow(self._engine.rest(self._is_to_stop), None)
+        self._runs.rest()
 
     def release(self, attempts: Iterable[LiveAttempt]) -> None:
         """Give back what was prepared and will not run here."""
@@ -184,30 +164,6 @@ class Lifecycle:
         """Wait until all is finished."""
         self._finishing.close()
 
-    def _follow(self, messages: Iterable[Message], course: Course | None) -> None:
-        """Take what the engine says to whom it is about; if it fails, all that it has fails."""
-        try:
-            for message in messages:
-                if course is not None:
-                    course.hear(message)
-                self._take(message, course.attempts if course is not None else [])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the jobs get an answer
-            for attempt in list(self._open.values()):
-                attempt.failure = failure_of(error, attempt)
-                self._end(attempt)
-
-    def _take(self, message: Message, running: Sequence[LiveAttempt]) -> None:
-        if "request" not in message:
-            for attempt in running:
-                if attempt.is_open:
-                    take(attempt, message)
-            return
-        attempt = self._open[message["request"]]
-        take(attempt, message)
-        if message["is"] in LAST_WORDS:
-            counts.ran(attempt)
-            self._end(attempt)
-
     def _those_that_may_run(self, attempts: Iterable[LiveAttempt]) -> list[LiveAttempt]:
         """Those that have not failed and need not stop; the others are finished."""
         ready = []
@@ -218,13 +174,9 @@ class Lifecycle:
                 self._end(attempt)
         return ready
 
-    def _is_to_stop(self, attempt_id: str) -> bool:
-        return self._open[attempt_id].stop is not None
-
     def _end(self, attempt: LiveAttempt) -> None:
         """The attempt has run, or never will: what follows is done beside the next run."""
         attempt.is_open = False
-        self._open.pop(attempt.id, None)
         self._finishing.submit(attempt)
 
     def _finish(self, attempt: LiveAttempt) -> None:

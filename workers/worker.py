@@ -101,11 +101,11 @@ class Worker:
         trouble = Trouble()
         self._storage_watch = StorageWatch(self._storage, self.id, trouble, settings.storage_retry_seconds)
         lifecycle = self._lifecycle(settings, shelf, desk, scratch)
-        self._rows = lifecycle.times.rows
+        self._rows = lifecycle.rows
         register_doorbell(self._celery, bell, doorbell)
         add_gate(self._celery, bell, pipe)
         self._loop = WorkLoop(
-            claims=Claims(self._queue, self._card, desk),
+            claims=Claims(self._queue, self._card, desk, settings.batch_window_ms / 1000),
             engine=self._engine,
             lifecycle=lifecycle,
             bell=bell,

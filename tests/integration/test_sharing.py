@@ -168,3 +168,12 @@ def test_a_killed_engine_spares_what_is_being_stored(cluster: Cluster) -> None:
     ended = [cluster.wait_for_end(job, 40) for job in jobs]
 
     assert {job.status for job in ended} == {Status.SUCCEEDED}
+
+
+def test_a_window_lets_others_come_in_time(cluster: Cluster, log: Path) -> None:
+    cluster.start_worker(batch_window_ms=1500)
+    jobs = [cluster.submit(f"a star log={log}") for _ in range(4)]
+
+    ended = [cluster.wait_for_end(job) for job in jobs]
+
+    assert [batch_of(log, job) for job in ended] == [[4]] * 4
