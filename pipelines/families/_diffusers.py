@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipelines.base import Capabilities, Output, Progress, Request
 from pipelines.errors import InvalidInputs, ModelUnavailable, Problem
-from pipelines.families import _loras, _schedulers
+from pipelines.families import _loras, _schedulers, _speed
 from pipelines.families import _torch as torch_support
 from pipelines.families._bucket import Bucket, Row
 from pipelines.families._pipeline import PipelineRun
@@ -46,10 +46,26 @@ class DiffusersFamily:
     readers: ClassVar[Mapping[str, int | None]] = {"tokenizer": None}
     """The tokenizers that must see a whole prompt, and how many tokens; None: as the tokenizer says."""
 
-    def __init__(self, pipe: Any, loras: Mapping[str, Lora] | None = None, *, tiling: bool = False) -> None:
-        """`tiling`: large outputs are decoded in tiles, which takes far less memory and some time."""
+    def __init__(
+        self,
+        pipe: Any,
+        loras: Mapping[str, Lora] | None = None,
+        *,
+        tiling: bool = False,
+        channels_last: bool = False,
+        compile_blocks: bool = False,
+        attention: str = "",
+    ) -> None:
+        """`tiling`: large outputs are decoded in tiles, which takes far less memory and some time. The other
+        options are those of `_speed`."""
         if tiling:
             pipe.vae.enable_tiling()
+        if channels_last:
+            _speed.use_channels_last(pipe)
+        if compile_blocks:
+            _speed.compile_blocks(pipe)
+        self.attention = attention
+        """The kernel of attention that runs take where they can."""
         self.pipe = pipe
         """The pipeline as it was loaded."""
         self.scheduler = pipe.scheduler
@@ -61,6 +77,7 @@ class DiffusersFamily:
     @classmethod
     def load(cls, weights: Path, device: str, dtype: str, **options: Any) -> Self:
         """The pipeline saved in `weights`."""
+        _speed.check(options)
         with torch_support.load_errors_translated(weights):
             format_ = torch_support.dtype_of(dtype, device)
             pipe = cls.saved_class(weights).from_pretrained(

@@ -8,6 +8,7 @@ import torch
 
 from pipelines.base import Output, Progress, Request
 from pipelines.errors import EngineError
+from pipelines.families import _speed
 from pipelines.families._bucket import Bucket, Row
 from pipelines.families._previews import Budget
 from pipelines.families._run import Run
@@ -52,7 +53,7 @@ class PipelineRun(Run):
                 raise EngineError("the model's numbers overflowed; another dtype may help")
             self.tell(steps, buckets_left, done_before, self._previews(bucket, step))
 
-        with after_each_step(self.pipe.scheduler, after_step):
+        with after_each_step(self.pipe.scheduler, after_step), _speed.attention(self.family.attention):
             result = self.pipe(**self.family.arguments(self.pipe, bucket))
         return self.family.values(result, bucket)
 

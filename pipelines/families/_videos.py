@@ -29,15 +29,14 @@ class VideoFamily(DiffusersFamily):
         pipe: Any,
         loras: Mapping[str, Lora] | None = None,
         call: Mapping[str, Any] | None = None,
-        tiling: bool = False,
+        **more: Any,
     ) -> None:
-        """`call`: arguments of the pipeline's call, see `tunable`; `tiling`: frames are decoded in tiles,
-        which takes far less memory and some time."""
+        """`call`: arguments of the pipeline's call, see `tunable`."""
         if strange := set(call or {}) - set(self.tunable):
             known = ", ".join(self.tunable) or "nothing"
             raise ModelUnavailable(f"option call sets {', '.join(sorted(strange))}; it may set: {known}")
         self.call = dict(call or {})
-        super().__init__(pipe, loras, tiling=tiling)
+        super().__init__(pipe, loras, **more)
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         arguments = super().arguments(pipe, bucket)

@@ -32,8 +32,8 @@ class AceStep(DiffusersFamily):
     schedulers: ClassVar = {}
     readers: ClassVar = {}
 
-    def __init__(self, pipe: Any, language: str = "en") -> None:
-        super().__init__(pipe)
+    def __init__(self, pipe: Any, language: str = "en", **more: Any) -> None:
+        super().__init__(pipe, **more)
         self.language = language
         """In which lyrics are sung, as a code of ISO 639."""
 
