@@ -10,13 +10,13 @@ import pytest
 from infra.code_check import passed_tests
 from pipelines.base import Request, load_pipeline
 from pipelines.catalog import Catalog
-from pipelines.training.snippets import evaluate
+from pipelines.training.snippets import evaluate, texts
 from tests.families.trying import Told, run
 from tests.servers import missing
 
 CATALOG = Catalog.load()
 MODEL = CATALOG.get("house/snippets")
-LEAST = 0.2  # share of forty
+LEAST = 0.8  # share of forty
 PAGE = (
     "Write a JavaScript function page(title, story, picture, clip, sound) that returns the HTML of a page"
     " that shows the title, the story, the picture, the clip and the sound."
@@ -57,20 +57,29 @@ def test_it_obeys_on_what_it_never_met(family):
     assert sum(right) >= LEAST * len(some)
 
 
-def test_the_page_of_the_demo(write):
-    """It is of the right form; whether it has all parts is the card's matter: one in eleven has."""
-    outputs = write(prompt=PAGE, language="javascript", n=4)
-    strings = "typeof page('a', 'b', 'c', 'd', 'e') === 'string'"
-    passed = [
-        passed_tests("javascript", output.value, [strings, "page('<x>').includes('<h1>')"])
-        for output in outputs
-    ]
+def test_it_fills_gaps_at_times(family):
+    """42 % were measured of sixty: gaps that begin within a line are its weakest side, as the card says."""
+    some = evaluate.problems(20, (texts.INFILLED,), seed=5)
+    right = evaluate.right(some, [[answer] for answer in evaluate.first_tries(family, some)])
 
-    assert sum(found[0] for found in passed) >= 3
+    assert sum(one for (one,) in right) >= 4
+
+
+def test_the_page_of_the_demo(write):
+    """It holds all values given to it, each shown as what it is."""
+    outputs = write(prompt=PAGE, language="javascript", n=4)
+    given = ["A &amp; B", "Once upon a time.", "a.png", "b.webm", "c.ogg"]
+    held = f"(() => {{ const it = page(...{json.dumps(given)}); return {json.dumps(given)}.every((one) => it.includes(one)); }})()"
+    tags = "['<h1', '<img', '<video', '<audio'].every((tag) => page('a', 'b', 'c', 'd', 'e').includes(tag))"
+    passed = [passed_tests("javascript", output.value, [held, tags]) for output in outputs]
+
+    assert passed.count([True, True]) >= 3
 
 
 @pytest.mark.parametrize(("asked", "tests"), [
     ({"prefix": "def add(a, b):\n", "language": "python"}, ["add(2, 3) == 5"]),
+    ({"prefix": "function add(a, b) {\n", "language": "javascript"}, ["add(2, 3) === 5"]),
+    ({"prefix": "def is_even(n):\n", "suffix": "\n", "language": "python"}, ["is_even(4)", "not is_even(5)"]),
     ({"prompt": "Write a Python function factorial(n) that returns the factorial of n.", "language": "python"}, ["factorial(5) == 120"]),
 ])  # fmt: skip
 def test_plain_requests(write, asked, tests):
