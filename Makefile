@@ -59,8 +59,8 @@ fmt: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure what Atelier adds to a job, beside a plain Celery task on the same broker
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: $(STAMP) ## Measure Atelier beside its rivals, and write docs/benchmarks.md (ARGS="submit drain": only those)
+	@$(BIN)/python -m tests.bench --json docs/benchmarks.json --report docs/benchmarks.md $(ARGS)
 
 chaos: $(STAMP) ## Run every fault of the kill matrix, and write docs/kill-matrix.md
 	@$(BIN)/python -m tests.chaos $(ARGS)

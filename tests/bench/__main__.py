@@ -10,7 +10,9 @@ from pathlib import Path
 from tests.bench.figures import Result, Size
 from tests.bench.report import draw, machine, page
 
-NAMES = ("submit", "drain", "overhead", "depth", "scaling", "watchers", "startup", "restart")
+NAMES = (
+    "submit", "drain", "overhead", "images", "mixed", "depth", "scaling", "watchers", "startup", "restart"
+)  # fmt: skip
 REMARKS = "## What is not reached, and why"
 """From this heading on the report was written by people, and is kept."""
 
@@ -33,11 +35,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True)
 
     size = Size(options.runs, options.scale, tell)
-    results = [_run(name, size) for name in options.names or NAMES]
-    for result in results:
-        print(_table(result))
-    if options.json:
-        results = _merged(options.json, results)
+    results = []
+    for name in options.names or NAMES:
+        result = _run(name, size)
+        print(_table(result), flush=True)
+        results = _merged(options.json, result) if options.json else [*results, result]
     if options.report:
         _write(options.report, results)
     return 0
@@ -48,10 +50,10 @@ def _run(name: str, size: Size) -> Result:
     return found
 
 
-def _merged(file: Path, results: list[Result]) -> list[Result]:
-    """All results that the file has now: these, and what it had of others."""
+def _merged(file: Path, result: Result) -> list[Result]:
+    """All results that the file has now: this one, and what it had of others."""
     known = json.loads(file.read_text()) if file.exists() else {}
-    known |= {result.name: result.as_json() for result in results}
+    known[result.name] = result.as_json()
     file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
     return [Result.from_json(name, known[name]) for name in NAMES if name in known]
 

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import redis
@@ -22,7 +22,7 @@ from tests.integration.cluster import Cluster
 from tests.servers import StateServer, clean_environment, wait_for
 
 JOBS = 400
-REAL_JOBS = 100
+REAL_JOBS = 40
 CHAIN = 50
 PATIENCE_SECONDS = 300.0
 RESULT = Artifact("0.png", 0, "output", 7, "image/png", 10, "0" * 64)
@@ -128,9 +128,14 @@ def _drained(ours: Bench, count: int, rows: int) -> float:
     fill(queue, count)
     done, begun = 0, time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
+        commits: list[Future[None]] = []
         while jobs := queue.claim_batch(card, new_attempt_id()):
-            list(pool.map(lambda job: commit(queue, job), jobs))
+            for each in commits:
+                each.result()
+            commits = [pool.submit(commit, queue, job) for job in jobs]
             done += len(jobs)
+        for each in commits:
+            each.result()
     assert done == count, (done, count)
     return done / (time.perf_counter() - begun)
 

@@ -7,7 +7,7 @@ from tests.bench.load import Answers, Order, put_load
 from tests.bench.parts import bench, durable, running
 
 CONNECTIONS, FEW = 64, 8
-SECONDS = 3.0
+SECONDS = 2.0
 PROMPT = "A red lighthouse on a cliff above a stormy sea, oil painting, late light"
 BODY = {
     "kind": "text-to-image",

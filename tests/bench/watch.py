@@ -30,6 +30,7 @@ def main(port: int, paths: list[str]) -> None:
             _read_head(stream)
             streams[stream.fileno()], rest[stream.fileno()] = stream, b""
             poll.register(stream.fileno(), select.EPOLLIN)
+    opened_at = time.time_ns()
     print("open", flush=True)
     poll.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
     delays: list[float] = []
@@ -41,7 +42,8 @@ def main(port: int, paths: list[str]) -> None:
             data = rest[number] + streams[number].recv(CHUNK)
             now = time.time_ns()
             whole, _, rest[number] = data.rpartition(b"\n")
-            delays += [(now - int(made)) / 1e6 for made in MADE_AT.findall(whole)]
+            made_at = [int(made) for made in MADE_AT.findall(whole)]
+            delays += [(now - made) / 1e6 for made in made_at if made > opened_at]  # not what was told again
 
 
 def _open(port: int, path: str) -> socket.socket:

@@ -50,28 +50,33 @@ def run(size: Size) -> Result:
         GOALS,
     )
     watchers, jobs = size.count(WATCHERS, 20), size.count(JOBS, 4)
-    with bench(max_watchers=watchers) as ours, running(ours.api()):
+    with bench(max_watchers=watchers, lease_seconds=600) as ours:
         queue = queue_of(ours.state)
         running_jobs = [_running(queue, number) for number in range(jobs)]
         for number in range(size.runs):
-            without = _load(ours.settings.port, size)
-            with (
-                _watching(ours.settings.port, running_jobs, watchers) as delays,
-                _events(queue, running_jobs) as made,
-            ):
-                loaded = _load(ours.settings.port, size)
-                seconds = time.perf_counter() - made.begun
-            times = sorted(delays)
-            result.add(
-                p50=percentile(times, 50),
-                p99=percentile(times, 99),
-                delivered=len(times) / seconds,
-                expected=len(times) / (made.count * watchers / jobs),
-                **{"with": loaded.rate(202), "without": without.rate(202)},
-                ratio=loaded.rate(202) / without.rate(202),
-            )
+            with running(
+                ours.api()
+            ):  # a new one: who left is noticed to be gone when something is sent there
+                result.add(**_run(size, ours.settings.port, queue, running_jobs, watchers))
             size.tell(f"watchers {number + 1}/{size.runs}: 99 % {result.runs['p99'][-1]:.0f} ms")
     return result
+
+
+def _run(size: Size, port: int, queue: JobQueue, jobs: list[Job], watchers: int) -> dict[str, float]:
+    without = _load(port, size)
+    with _watching(port, jobs, watchers) as delays, _events(queue, jobs) as made:
+        loaded = _load(port, size)
+        seconds = time.perf_counter() - made.begun
+    times = sorted(delays)
+    return {
+        "p50": percentile(times, 50),
+        "p99": percentile(times, 99),
+        "delivered": len(times) / seconds,
+        "expected": len(times) / (made.count * watchers / len(jobs)),
+        "with": loaded.rate(202),
+        "without": without.rate(202),
+        "ratio": loaded.rate(202) / without.rate(202),
+    }
 
 
 def _load(port: int, size: Size) -> Answers:
