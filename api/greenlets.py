@@ -24,6 +24,8 @@ STALLED_SECONDS = (
 class WholeAnswer(Response):  # type: ignore[misc]  # gunicorn has no types
     """An answer whose body comes in one piece goes out in one piece, head and all; gunicorn sends two."""
 
+    headers_sent: bool
+
     def write(self, arg: bytes) -> None:
         if self.headers_sent or self._omits_body or self.response_length != len(arg):
             super().write(arg)

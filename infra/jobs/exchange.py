@@ -21,7 +21,7 @@ def exchange(client: redis.Redis, commands: Sequence[bytes]) -> list[Any]:
     """Send all, then read all replies; an error reply is in its place. When the connection fails, all are
     sent again, as often as the client's settings say."""
     pool = client.connection_pool
-    connection = pool.get_connection()
+    connection: Any = pool.get_connection()
     try:
         return connection.retry.call_with_retry(
             lambda: _exchanged(connection, b"".join(commands), len(commands)),

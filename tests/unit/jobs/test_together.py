@@ -1,0 +1,84 @@
+"""Group commit: who waits together, and that nobody gets another's answer or error."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from infra.connections import connect
+from infra.jobs.exchange import exchange, pack
+from infra.jobs.together import MOST, Together
+from tests.servers import StateServer, wait_for
+
+
+class Slow:
+    """Answers each number with its double, an odd one with an error; each batch waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.go = threading.Semaphore(0)
+
+    def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
+        self.batches.append(list(numbers))
+        assert self.go.acquire(timeout=10)
+        return [ValueError(str(number)) if number % 2 else 2 * number for number in numbers]
+
+
+def test_who_comes_meanwhile_goes_in_the_next_batch() -> None:
+    slow = Slow()
+    together = Together(slow)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(together.ask, 0)
+        wait_for(lambda: slow.batches == [[0]])
+        others = [pool.submit(together.ask, number) for number in (2, 4, 5)]
+        wait_for(lambda: len(together._waiting) == 3)
+        slow.go.release(2)
+        assert first.result(10) == 0
+        assert [each.result(10) for each in others[:2]] == [4, 8]
+        with pytest.raises(ValueError, match="5"):
+            others[2].result(10)
+    assert sorted(slow.batches[1]) == [2, 4, 5]
+    slow.go.release()
+    assert together.ask(6) == 12, "after a pause it starts again"
+
+
+def test_a_failure_of_the_batch_is_everyones() -> None:
+    def fail(_: Sequence[int]) -> list[int | Exception]:
+        raise ConnectionError("gone")
+
+    together = Together(fail)
+    for number in (1, 2):
+        with pytest.raises(ConnectionError, match="gone"):
+            together.ask(number)
+
+
+def test_a_crowd_goes_in_batches_of_bounded_size() -> None:
+    slow = Slow()
+    together = Together(slow)
+    count = MOST + 10
+    with ThreadPoolExecutor(count) as pool:
+        answers = [pool.submit(together.ask, 0)]
+        wait_for(lambda: slow.batches == [[0]])
+        answers += [pool.submit(together.ask, 2 * number) for number in range(1, count)]
+        wait_for(lambda: len(together._waiting) == count - 1)
+        slow.go.release(3)
+        assert [each.result(10) for each in answers] == [4 * number for number in range(count)]
+    assert [len(batch) for batch in slow.batches] == [1, MOST, 9]
+
+
+def test_an_error_reply_stands_in_its_place(valkey_of_session: StateServer) -> None:
+    with connect(valkey_of_session.url) as client:
+        commands = [pack("SET", "together", "é"), pack("INCR", "together"), pack("GET", "together")]
+        stored, error, value = exchange(client, commands)
+        client.delete("together")
+    assert (stored, value) == ("OK", "é")
+    assert isinstance(error, redis.ResponseError)
+
+
+def test_a_connection_that_was_cut_is_made_again(valkey_of_session: StateServer) -> None:
+    with connect(valkey_of_session.url) as client:
+        assert exchange(client, [pack("PING")]) == ["PONG"]
+        valkey_of_session.client().client_kill_filter(_type="normal", skipme=True)
+        assert len(exchange(client, [pack("PING"), pack("PING")])) == 2
