@@ -1,5 +1,6 @@
 """API keys: made once, kept as digests, revoked for good."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,17 @@ import redis
 
 from infra import keys as keys_module
 from infra.errors import BadSetting
-from infra.keys import RECORD, Keys, Scope, install_bootstrap_key
+from infra.keys import (
+    CHANGED,
+    RECORD,
+    REMEMBERED_SECONDS,
+    Keys,
+    RememberedKeys,
+    Scope,
+    install_bootstrap_key,
+)
 from infra.settings import Settings
-from tests.servers import StateServer
+from tests.servers import StateServer, wait_for
 
 
 @pytest.fixture
@@ -102,6 +111,56 @@ def test_last_used_is_noted_once_a_minute(keys: Keys, monkeypatch: pytest.Monkey
 def test_an_owner_that_would_not_do_as_a_folder_is_refused(keys: Keys, owner: str) -> None:
     with pytest.raises(BadSetting, match="An owner is"):
         keys.create(owner)
+
+
+class TestRememberedKeys:
+    @pytest.fixture
+    def remembered(self, state_server: StateServer) -> RememberedKeys:
+        return RememberedKeys(state_server.client())
+
+    def test_an_answer_counts_for_a_moment(
+        self, keys: Keys, remembered: RememberedKeys, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key, text = keys.create("alice")
+        assert remembered.authenticate(text) == key
+        keys.revoke(key.id)
+        assert remembered.authenticate(text) == key
+        later = time.monotonic() + REMEMBERED_SECONDS
+        monkeypatch.setattr(keys_module.time, "monotonic", lambda: later)
+        assert remembered.authenticate(text) is None
+
+    def test_what_was_heard_of_counts_at_once(self, keys: Keys, remembered: RememberedKeys) -> None:
+        assert not remembered.any()
+        key, text = keys.create("alice")
+        remembered.forget()
+        assert remembered.any()
+        assert remembered.authenticate(text) == key
+        keys.revoke(key.id)
+        remembered.forget()
+        assert remembered.authenticate(text) is None
+        assert not remembered.any()
+
+    def test_what_is_no_key_is_not_remembered(self, keys: Keys, remembered: RememberedKeys) -> None:
+        text = TestBootstrapKey.TEXT
+        assert remembered.authenticate(text) is None
+        keys.install(text, "alice")
+        assert remembered.authenticate(text) is not None
+
+    def test_makers_and_revokers_say_so(self, keys: Keys, state_server: StateServer) -> None:
+        subscription = state_server.client().pubsub(ignore_subscribe_messages=True)
+        subscription.subscribe(CHANGED)
+        key, _ = keys.create("alice")
+        keys.revoke(key.id)
+        heard: list[str] = []
+
+        def hears() -> bool:
+            message = subscription.get_message(timeout=0.1)
+            heard.extend([message["data"]] if message else [])
+            return len(heard) == 2
+
+        wait_for(hears, what="two messages")
+        assert heard == [key.id, key.id]
+        subscription.close()
 
 
 class TestBootstrapKey:
