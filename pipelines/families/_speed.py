@@ -72,7 +72,7 @@ def attention(kernel: str) -> AbstractContextManager[None]:
     chooses."""
     if not kernel:
         return nullcontext()
-    if kernel == "math":
-        return sdpa_kernel(SDPBackend.MATH)
     first = KERNELS[kernel]
-    return sdpa_kernel([first, *(each for each in KERNELS.values() if each != first)], set_priority=True)
+    others = [each for each in KERNELS.values() if each != first] if kernel != "math" else []
+    context: AbstractContextManager[None] = sdpa_kernel([first, *others], set_priority=True)
+    return context
