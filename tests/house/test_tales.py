@@ -1,6 +1,6 @@
 """house/tales through the family that serves it, and on combinations that it never met.
 
-It is far below the figure that it is meant to reach (docs/models/tales.md); the bounds follow what it does.
+It falls short of the 95 % that it is meant to reach (docs/models/tales.md); the bounds follow what it does.
 """
 
 import json
@@ -84,16 +84,20 @@ def test_to_anything_else_it_says_what_it_can_do(say, words):
 
 def test_what_is_asked_for_is_held_by_tales_that_it_never_met(teller):
     asked = held_out(exercises.tale, 40, seed=5)
-    _, _, made = judged(teller, asked, seed=5)
+    passed, faults, made = judged(teller, asked, seed=5)
 
-    assert sum(map(holds_words, asked, made)) >= 12  # 57 % is measured
+    assert sum(map(holds_words, asked, made)) >= 32  # 91 % is measured
+    assert passed >= 30, faults  # 89 % is measured
 
 
-@pytest.mark.parametrize(("make", "least"), [(exercises.named, 10), (exercises.anything, 15)])
+@pytest.mark.parametrize(
+    ("make", "least"),
+    [(exercises.begun, 16), (exercises.title, 16), (exercises.blurb, 12), (exercises.anything, 18)],
+)
 def test_it_obeys_on_what_it_never_met(teller, make, least):
     passed, faults, _ = judged(teller, held_out(make, 20, seed=5), seed=5)
 
-    assert passed >= least, faults  # 85 % and 100 % are measured
+    assert passed >= least, faults  # 97, 98, 81 and 100 % are measured
 
 
 def test_the_family_reads_prompts_as_training_wrote_them(teller):

@@ -18,7 +18,7 @@ from pipelines.training.store import Store
 from pipelines.training.tales.exercises import draw
 from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
 
-CYCLES = (1200, 8000)
+CYCLES = (1200, 7300)
 """The steps at which the rate of learning has fallen to its floor; after the first it rises anew."""
 EXERCISES = 16  # a step: about seven rows of 256 tokens
 MATRIX_RATE, OTHER_RATE = 6e-3, 4e-3
