@@ -47,6 +47,7 @@ def card_arguments(worker: WorkerCard) -> dict[str, Any]:
         "models": (*worker.models, *worker.given_up),
         "warm": worker.warm,
         "batches": worker.batches,
+        "loads": {each.model: each.load_seconds for each in worker.measured},
         "card": dump(asdict(worker)),
     }
 

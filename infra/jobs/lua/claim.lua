@@ -7,6 +7,8 @@
 
 local WARM_LEAD = 30    -- device-seconds that an owner may get ahead because its model is loaded
 local WARM_PASSES = 8   -- times that one job may be passed over by jobs whose model is loaded
+local PAST_LOADS = 2    -- and by how much at most, in loads of its model: then loading takes a third of the time at worst
+local PAST_LEAST = 1    -- device-seconds that may go past it however quickly its model loads
 local NEWER_MOST = 20   -- records of newer code that one look goes past, in a line and among owners
 local BUCKETS = {8, 4, 2, 1}  -- rows that a run is filled up to: the largest that is full, nothing is padded
 local RAISED_MOST = 100 -- jobs at the front of a queue that one look goes through for one that this worker can run
@@ -65,11 +67,26 @@ end
 
 local function rank(candidate) return math.floor(candidate.score / 1e13) end
 
--- Whether a job with a loaded model may go before the one whose turn it is. Both bounds keep anyone from starving.
+-- Device-seconds that may go past a job of this model. What this worker has not loaded yet may take as long as what it
+-- has; a worker that has loaded nothing knows no better than WARM_LEAD.
+local function most_past(model)
+  local loads, longest = worker.loads or {}, 0
+  for _, seconds in pairs(loads) do longest = math.max(longest, seconds) end
+  if longest == 0 then return WARM_LEAD end
+  return math.max(PAST_LEAST, PAST_LOADS * (loads[model] or longest))
+end
+
+-- Device-seconds that may still go past a job.
+local function left_past(first)
+  return most_past(first.model) - number(redis.call('HGET', job_key(first.id), 'passed_seconds'))
+end
+
+-- Whether a job with a loaded model may go before the one whose turn it is. All bounds keep anyone from starving.
 local function may_pass(loaded, first)
   return loaded.at - first.at <= WARM_LEAD
     and rank(loaded) <= rank(first)
     and number(redis.call('HGET', job_key(first.id), 'passed')) < WARM_PASSES
+    and number(redis.call('HGET', job_key(loaded.id), 'cost')) <= left_past(first)
 end
 
 -- The best job of the queue, and the one that was passed over for it.
@@ -195,9 +212,10 @@ local function may_ride(job, first, rows)
 end
 
 -- The job itself and those that share its run: of as many as there are, as many as fill the largest bucket. Jobs that
--- join a run fill none.
-local function with_riders(first, most)
+-- join a run fill none. Those that share one that goes past another job are within what may go past it.
+local function with_riders(first, most, passed)
   local chosen, rows, full = {first}, number(first.rows), 1
+  local left = passed and left_past(passed) - number(first.cost) or math.huge
   if not shares_runs(first) then return chosen end
   local turns = Turns.of(first)
   Turns.take(turns, first)
@@ -208,17 +226,24 @@ local function with_riders(first, most)
     local job = load_job(id)
     if not job or job.place ~= 'ready' then
       redis.call('ZREM', alike_key(first, owner), id)  -- left by code that does not know of it
-    elseif at_limit(owner, turns.taken[owner]) then
+    elseif at_limit(owner, turns.taken[owner]) or number(job.cost) > left then
       turns.lines[owner] = {}
     elseif may_ride(job, first, most - rows) then
       Turns.take(turns, job)
-      chosen[#chosen + 1], rows = job, rows + number(job.rows)
+      chosen[#chosen + 1], rows, left = job, rows + number(job.rows), left - number(job.cost)
       for _, bucket in ipairs(BUCKETS) do
         if rows == bucket then full = #chosen end
       end
     end
   end
   return {unpack(chosen, 1, A.like and #chosen or full)}
+end
+
+local function note_passed(passed, jobs)
+  local seconds = 0
+  for _, job in ipairs(jobs) do seconds = seconds + number(job.cost) end
+  redis.call('HINCRBY', job_key(passed.id), 'passed', 1)
+  redis.call('HINCRBYFLOAT', job_key(passed.id), 'passed_seconds', seconds)
 end
 
 -- The attempt of the first job has the id that the worker chose; those of the others follow from it.
@@ -232,7 +257,7 @@ local function start(job, attempt_id, rides)
   local count_now = number(job.attempt_count) + 1
   local attempt = {id = attempt_id, number = count_now, worker = worker.id, device = worker.device, started_at = now}
   save(job, {
-    status = 'running', attempt_id = attempt_id, attempt_count = count_now, progress = '', passed = 0,
+    status = 'running', attempt_id = attempt_id, attempt_count = count_now, progress = '', passed = 0, passed_seconds = 0,
     started_at = job.started_at ~= '' and job.started_at or now, weight = setting(job.owner, 'weight'),
     ['attempt:' .. count_now] = cjson.encode(attempt),
   })
@@ -282,8 +307,8 @@ if not first or not may_take(first) then
   if first then pass_on_all() end
   return nothing(false)
 end
-if passed then redis.call('HINCRBY', job_key(passed.id), 'passed', 1) end
-local jobs = with_riders(first, A.rows or number(worker.batches[first.model]))
+local jobs = with_riders(first, A.rows or number(worker.batches[first.model]), passed)
+if passed then note_passed(passed, jobs) end
 unpark(worker.id)
 note_jobs(jobs)
 local records = {}

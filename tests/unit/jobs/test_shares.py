@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+from infra.jobs.answers import Measured
 from infra.jobs.owners import OwnerSettings
 from infra.jobs.record import Job, Outcome
 from tests.unit.jobs.conftest import CARD, Bench
@@ -97,6 +98,21 @@ def test_a_loaded_model_goes_first_but_not_for_ever(bench: Bench) -> None:
     # Then it is passed over, at most eight times
     served = serve(bench, 9, replace(CARD, warm=("plain",)))
     assert [job.model for job in served] == ["plain"] * 8 + ["other"]
+
+
+def test_what_takes_longer_than_two_loads_does_not_pass(bench: Bench) -> None:
+    # Given a worker that has loaded the other model in three seconds, and jobs that wait for it
+    card = replace(CARD, warm=("plain",), measured=(Measured("other", 1, 3.0),))
+    for name in ("first", "second"):
+        bench.add(id=name, model="other")
+    for cost in (4.0, 2.0, 1.0, 7.0):
+        bench.add(cost=cost)
+
+    # Then six device-seconds pass each of them at most
+    served = serve(bench, 6, card)
+    assert [(job.model, job.cost) for job in served] == [
+        ("plain", 4.0), ("plain", 2.0), ("other", 1.0), ("plain", 1.0), ("other", 1.0), ("plain", 7.0)
+    ]  # fmt: skip
 
 
 def test_a_loaded_model_does_not_pass_a_higher_priority(bench: Bench) -> None:
