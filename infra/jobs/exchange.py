@@ -23,10 +23,11 @@ def exchange(client: redis.Redis, commands: Sequence[bytes]) -> list[Any]:
     pool = client.connection_pool
     connection: Any = pool.get_connection()
     try:
-        return connection.retry.call_with_retry(
+        replies: list[Any] = connection.retry.call_with_retry(
             lambda: _exchanged(connection, b"".join(commands), len(commands)),
             lambda _: connection.disconnect(),
         )
+        return replies
     except BaseException:
         connection.disconnect()  # replies may still be on their way
         raise
