@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -21,6 +22,9 @@ log = get_logger()
 
 MANIFEST_SCHEMA = 1
 
+SIDE_BY_SIDE = 8
+"""Files that one worker stores at a time: each waits for a sync, or for the answer of a server."""
+
 
 class Store:
     """Puts what an attempt has made where readers will find it, if the attempt is committed."""
@@ -29,20 +33,23 @@ class Store:
         self._storage = storage
         self._seconds = seconds
         """Longest time for all files of an attempt."""
+        self._puts = ThreadPoolExecutor(SIDE_BY_SIDE, "store")
 
     def put_files(self, attempt: LiveAttempt) -> None:
-        """Store every file; `attempt.artifacts` says what is stored. Raises StorageFailed,
-        StorageRefused, Interrupted."""
+        """Store all files, side by side; `attempt.artifacts` says what is stored. Raises StorageFailed,
+        StorageRefused, Interrupted, once none is on its way any more."""
         give_up = time.monotonic() + self._seconds
-        for file in attempt.made:
-            attempt.check()
-            job = attempt.job
-            key = artifact_key(job.owner, job.id, attempt.id, file.name)
-            digest = self._put(attempt, key, file, file.media_type, give_up)
-            if digest != file.sha256:
-                raise StorageFailed(f"{file.name} changed on its way to the storage.")
-            attempt.artifacts.append(_artifact(file))
-            crash_point(CrashPoint.AFTER_ARTIFACT)
+        puts = [self._puts.submit(self._put_file, attempt, file, give_up) for file in attempt.made]
+        wait(puts)
+        attempt.artifacts += [put.result() for put in puts]
+
+    def _put_file(self, attempt: LiveAttempt, file: File, give_up: float) -> Artifact:
+        attempt.check()
+        key = artifact_key(attempt.job.owner, attempt.job.id, attempt.id, file.name)
+        if self._put(attempt, key, file, file.media_type, give_up) != file.sha256:
+            raise StorageFailed(f"{file.name} changed on its way to the storage.")
+        crash_point(CrashPoint.AFTER_ARTIFACT)
+        return _artifact(file)
 
     def put_manifest(self, attempt: LiveAttempt) -> None:
         """Store the list of artifacts, by whose digest readers follow them. Raises StorageFailed,
