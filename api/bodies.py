@@ -40,8 +40,8 @@ class ProgressBody(BaseModel):
         None,
         ge=0,
         le=1,
-        description="While it is `loading`: which part of the model's files has been read. Left out where that"
-        " is not known.",
+        description="While it is `loading`: which part of the model's files has been read. Left out where"
+        " that is not known.",
     )
 
 

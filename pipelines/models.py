@@ -83,8 +83,8 @@ class Model(BaseModel):
         8,
         ge=1,
         le=64,
-        description="Most outputs that are computed at once, of one job or of several; fewer where the family "
-        "cannot, or where they do not fit the device.",
+        description="Most outputs that are computed at once, of one job or of several; fewer where the family"
+        " cannot, or where they do not fit the device.",
     )
     seconds_per_unit: float = Field(
         0.1,
