@@ -27,7 +27,7 @@ from tests.integration.cluster import ROOT, Cluster, WorkerProcess
 from tests.servers import StateServer, clean_environment, free_port, wait_for
 from workers.engine_process import PATIENT, STEADY
 
-COUNT, TASKS = 64, 16
+COUNT, TASKS = 64, 8
 PATIENCE_SECONDS = 600.0
 LITSERVE = os.environ.get("BENCH_LITSERVE", "")
 """Folder that LitServe was installed in (`pip install --target FOLDER -c constraints.txt litserve`)."""
