@@ -23,10 +23,10 @@ from pipelines.training.pictures import sheet
 from pipelines.training.scenes.denoiser import Average, random_times, scheduler
 from pipelines.training.store import Store
 
-STEPS = 4800
+STEPS = 4400
 BATCH = 32  # frames
-FEW = ((0.15, 1), (0.55, 4), (1.0, 16))  # up to which share of the steps how many frames of a clip are seen
-RATE_NEW, RATE_OLD = 1e-3, 5e-4  # of the layers for motion; of the scenes model's own and the clock
+FEW = ((0.1, 1), (0.4, 4), (1.0, 16))  # up to which share of the steps how many frames of a clip are seen
+RATE_NEW, RATE_OLD = 1e-3, 4e-4  # of the layers for motion; of the scenes model's own and the clock
 AVERAGE = 0.997
 WARM_UP = 20  # steps
 SCENES = Path("pipelines/house/scenes")
