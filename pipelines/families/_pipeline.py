@@ -53,7 +53,11 @@ class PipelineRun(Run):
                 raise EngineError("the model's numbers overflowed; another dtype may help")
             self.tell(steps, buckets_left, done_before, self._previews(bucket, step))
 
-        with after_each_step(self.pipe.scheduler, after_step), _speed.attention(self.family.attention):
+        with (
+            torch.inference_mode(),
+            after_each_step(self.pipe.scheduler, after_step),
+            _speed.attention(self.family.attention),
+        ):
             result = self.pipe(**self.family.arguments(self.pipe, bucket))
         return self.family.values(result, bucket)
 
