@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from infra.logs import about
 from workers import counts
 from workers.attempt import LiveAttempt
 from workers.course import Course, Times
@@ -80,7 +81,8 @@ class Runs:
                     take(attempt, message)
             return
         attempt = self._open[message["request"]]
-        take(attempt, message)
+        with about(**attempt.context()):
+            take(attempt, message)
         if message["is"] in LAST_WORDS:
             counts.ran(attempt)
             self._end(attempt)

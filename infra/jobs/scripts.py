@@ -61,9 +61,10 @@ Call = tuple[str, Mapping[str, Any]]
 
 @cache
 def source(name: str, flags: bool) -> str:
-    """The text of one script with all that is shared before it; `flags`: for a server that knows them."""
-    shared = sorted(FOLDER.glob("shared/*.lua"))
-    text = "\n".join(path.read_text() for path in [*shared, FOLDER / f"{name}.lua"])
+    """The text of one script; before it all that is shared, and the parts in a folder of its name. `flags`:
+    for a server that knows them."""
+    before = [*sorted(FOLDER.glob("shared/*.lua")), *sorted(FOLDER.glob(f"{name}/*.lua"))]
+    text = "\n".join(path.read_text() for path in [*before, FOLDER / f"{name}.lua"])
     return FLAGS + text if flags and name not in TAKES_MORE_IN else text
 
 

@@ -38,6 +38,7 @@ class Belongings:
     message_id: str
     endpoint_id: str
     upload_id: str
+    owner: str = "alice"
 
     def path(self, route: Route) -> str:
         return route.path.format(**vars(self))

@@ -59,6 +59,7 @@ class Conversation:
 
         for message in self.engine.run(self.model, requests, stop, come):
             self.messages.append(message)
+        self.messages.extend(self.engine.rest(stop))
         assert not waiting
         return self
 
@@ -124,9 +125,7 @@ def test_who_comes_too_late_to_join_is_run_next(engine, talk, ask, catalog):
 
     run = engine.run(heard.model, [ask("first", temperature=0, max_tokens=60)], stop, joining=list)
     heard.messages.extend(run)
-    while (message := process.receiver.receive(60)) is not None:
+    while ("late", "done") not in heard.ends() and (message := process.receiver.receive(60)) is not None:
         heard.messages.append(message)
-        if message["is"] == "finished":
-            break
 
     assert heard.ends() == [("first", "done"), ("late", "done")]

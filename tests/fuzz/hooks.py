@@ -64,8 +64,10 @@ def before_call(context: HookContext, case: Case, kwargs: Json) -> None:
         _drop_what_nobody_can_guess(case)
         if case.meta.phase.name.value != "stateful":
             _name_what_exists(case)
+        if isinstance(case.body, dict | list):
+            case.body = _written_as_whole(case.body)
         if case.operation.label in BODIES:
-            case.body = BODIES[case.operation.label](_written_as_whole(case.body))
+            case.body = BODIES[case.operation.label](case.body)
     if case.method == "DELETE" or case.path.endswith("/disable"):
         _spare_anchors(case)
 

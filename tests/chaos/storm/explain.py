@@ -10,6 +10,9 @@ from tests.chaos.storm.plan import Victim
 SLACK_MS = 1000
 """A worker may claim a moment after its engine was killed, before it knows; the attempt then dies of that."""
 
+NOTICED_MS = 60_000
+"""A kill is long noticed by then, be it by a lease on a busy machine."""
+
 CULPRITS = {
     Outcome.CRASHED: (Victim.ENGINE, Victim.HUNTED_ENGINE),
     Outcome.LOST: (Victim.WORKER, Victim.STATE),
@@ -36,7 +39,8 @@ class Explained:
 
 def explain(jobs: Iterable[Job], kills: Sequence[Line]) -> list[Explained]:
     """One entry for each attempt that did not succeed, oldest first. The kill of an engine or a worker
-    explains one attempt only, since a worker runs one at a time.
+    explains all that this worker had at that moment: those that shared its run, waited for it or were being
+    written.
     """
     ended = [
         (job, attempt)
@@ -44,14 +48,8 @@ def explain(jobs: Iterable[Job], kills: Sequence[Line]) -> list[Explained]:
         for attempt in job.attempts
         if attempt.outcome not in (Outcome.SUCCEEDED, None)
     ]
-    free = list(kills)
-    found = []
-    for job, attempt in sorted(ended, key=lambda pair: pair[1].ended_at or 0):
-        kill = culprit(attempt, free)
-        if kill is not None and kill["victim"] != Victim.STATE:
-            free.remove(kill)
-        found.append(Explained(job, attempt, kill))
-    return found
+    in_order = sorted(ended, key=lambda pair: pair[1].ended_at or 0)
+    return [Explained(job, attempt, culprit(attempt, kills)) for job, attempt in in_order]
 
 
 def culprit(attempt: Attempt, kills: Sequence[Line]) -> Line | None:
@@ -68,5 +66,6 @@ def _fits(attempt: Attempt, kill: Line) -> bool:
     assert attempt.ended_at is not None
     if kill["victim"] == Victim.STATE:
         return bool(abs(kill["at"] - attempt.started_at) <= SLACK_MS)
-    during = attempt.started_at - SLACK_MS <= kill["at"] <= attempt.ended_at
+    earliest = max(attempt.started_at - SLACK_MS, attempt.ended_at - NOTICED_MS)
+    during = earliest <= kill["at"] <= attempt.ended_at
     return bool(during and kill["worker"] == attempt.worker)

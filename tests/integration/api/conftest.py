@@ -10,13 +10,13 @@ import redis
 
 from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
-from infra.keys import Keys
+from infra.keys import CHANGED, Keys
 from infra.settings import Settings
 from infra.storage import open_storage
 from tests import servers
 from tests.conftest import session_server
 from tests.integration.api.support import CATALOG, ApiServer, Hand
-from tests.servers import StateServer, free_port, valkey_program
+from tests.servers import StateServer, free_port, valkey_program, wait_for
 
 
 @pytest.fixture
@@ -70,7 +70,13 @@ def api_of_session(
 
 @pytest.fixture
 def api(api_of_session: ApiServer, valkey: StateServer, broker: StateServer) -> ApiServer:
-    """A server without keys and without jobs, shared with other tests."""
+    """A server without keys and without jobs, shared with other tests. It remembers keys for a second, and
+    goes by what it hears of changes: they were removed behind its back."""
+    with valkey.client() as state, api_of_session.client() as client:
+        state.publish(CHANGED, "all")
+        wait_for(
+            lambda: client.get("/v1/queues").status_code == 200, what="an API that has forgotten the keys"
+        )
     return api_of_session
 
 

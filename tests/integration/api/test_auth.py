@@ -16,6 +16,7 @@ from tests.servers import StateServer
 
 EXAMPLES = {
     "job_id": "job_" + "0" * 24, "name": "0.png", "endpoint_id": "we_" + "0" * 24, "message_id": "msg_" + "0" * 24,
+    "owner": "alice",
 }  # fmt: skip
 NEEDS_KEY = [
     (route.method, route.path.format(**EXAMPLES)) for route in ROUTES if route.auth in ("key", "admin")

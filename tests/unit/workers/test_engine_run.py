@@ -100,7 +100,7 @@ def test_a_stopped_row_ends_and_its_neighbour_is_done(carry_out: Callable[..., l
         return [[picture()], []]
 
     messages = carry_out(run, stopped=lambda request: request == "b")
-    assert told(messages)[-3:] == [("encoding", "a"), ("done", "a"), ("stopped", "b")]
+    assert told(messages)[-3:] == [("stopped", "b"), ("encoding", "a"), ("done", "a")]
 
 
 class Strict(Guard):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.catalog import Catalog
-from workers.engine_client import Engine, EngineDied
+from tests.unit.workers.conftest import FAKE_FAMILY
+from workers.engine_client import Deadlines, Engine, EngineDied
 from workers.messages import Message
 
 Told = dict[str, list[Message]]
@@ -169,7 +170,12 @@ def test_texts_join_while_others_are_written(runs: Runs) -> None:
     assert told[""][2]["serves"]
 
 
-def test_a_broken_device_leaves_no_word_about_either(runs: Runs) -> None:
+def test_a_broken_device_leaves_no_word_about_either(
+    monkeypatch: pytest.MonkeyPatch, fake_catalog: Catalog, tmp_path: Path
+) -> None:
     """Nobody knows whose fault it was: both are tried again, each alone."""
+    monkeypatch.setenv("PYTHONPATH", str(FAKE_FAMILY))
+    patient = Engine("cpu", "auto", Deadlines(load=60.0, step=60.0, encode=60.0, stop=60.0))
+    runs = Runs(patient, fake_catalog, tmp_path / "made")
     with pytest.raises(EngineDied, match="exit code 5"):
         list(runs.start({"a": "steps=3", "b": "steps=3 fail=device"}))
