@@ -145,7 +145,7 @@ def test_a_stream_goes_on_after_an_event(client):
 
 
 def test_text_comes_in_pieces_that_make_the_whole(client):
-    job = story(client, "sleep=0.1 steps=6")
+    job = story(client, "sleep=0.1 steps=12")
     parts = list(client.text(job.id))
 
     whole = client.read(client.get(job.id), client.get(job.id).outputs[0]).decode()

@@ -26,6 +26,11 @@ def collected(cluster: Cluster) -> None:
         collect(cluster.queue, uploads, cluster.storage)
 
 
+def wait_until_told(cluster: Cluster) -> None:
+    """A worker says with its next heartbeat that it has the job no more."""
+    wait_for(lambda: not any(info.jobs for info in cluster.queue.workers()), what="the next heartbeat")
+
+
 def test_a_job_deleted_in_the_midst_of_its_run_leaves_nothing(cluster: Cluster) -> None:
     # Given a job that runs, has a webhook, and another that waits for it
     worker = cluster.start_worker()
@@ -37,6 +42,7 @@ def test_a_job_deleted_in_the_midst_of_its_run_leaves_nothing(cluster: Cluster) 
     assert cluster.queue.delete(job.id, OWNER) is None
     # Then the worker stops, and the collector removes what is left
     wait_for(lambda: worker.records("attempt.ended"), 20, "the end of the attempt")
+    wait_until_told(cluster)
     collected(cluster)
     attempt_key = f"a:{job.attempt_id}"
     assert mentions(cluster, job) == {attempt_key, f"j:{heir.id}"}, (
@@ -58,6 +64,7 @@ def test_a_job_deleted_while_its_files_are_stored_leaves_none(cluster: Cluster) 
     cluster.wait_until(job, lambda found: cluster.stored(job), what="a stored file")
     cluster.queue.delete(job.id, OWNER)
     wait_for(lambda: worker.records("attempt.ended"), 20, "the end of the attempt")
+    wait_until_told(cluster)
     collected(cluster)
     assert cluster.stored(job) == []
     assert mentions(cluster, job) <= {f"a:{attempt_id}" for attempt_id in _attempts(worker.records())}
