@@ -147,12 +147,15 @@ class Engine:
 
         yield from self._guarded(self._process, until_told(self._process))
 
-    def _guarded(self, process: EngineProcess, messages: Iterator[Message]) -> Iterator[Message]:
-        """The messages; an engine that fails in between, or is left in the midst of its work, is ended."""
+    def _guarded(
+        self, process: EngineProcess, messages: Iterator[Message], *, owes: bool = False
+    ) -> Iterator[Message]:
+        """The messages; an engine that fails in between, or is left in the midst of its work, is ended.
+        `owes`: its end is a failure though no request is open."""
         try:
             yield from messages
         except PipeClosed:
-            lost = bool(self._watch.open)
+            lost = owes or bool(self._watch.open)
             how = self._end(process.close)
             if lost:
                 counts.engine_ended("died")
@@ -194,27 +197,21 @@ class Engine:
 
     def _obey(self, order: str, stop: Callable[[], bool], **fields: Any) -> list[Message]:
         """What the engine says while it carries out an order that is no run."""
-        watch, told = Watch(self._deadlines), list[Message]()
-        process = self.ensure()
-        try:
+        watch, process = Watch(self._deadlines), self.ensure()
+
+        def until_finished() -> Iterator[Message]:
             process.sender.send(order, **fields)
-            while not (told and told[-1]["is"] == "finished"):
-                if stop():
-                    self._end(process.kill)
-                    return told
+            while not stop():
                 message = process.receiver.receive(LOOK_SECONDS)
                 watch.hear(message)
                 if message is not None:
                     self.stock.note(message)
-                    told.append(message)
-        except PipeClosed:
-            counts.engine_ended("died")
-            raise EngineDied(f"The engine ended with {self._end(process.close)}.") from None
-        except EngineHung:
-            counts.engine_ended("hung")
-            self._end(process.abort)
-            raise
-        return told
+                    yield message
+                    if message["is"] == "finished":
+                        return
+            self._end(process.kill)
+
+        return list(self._guarded(process, until_finished(), owes=True))
 
     def close(self) -> None:
         """End the engine, if there is one."""
