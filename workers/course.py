@@ -29,8 +29,9 @@ class Times:
 class Course:
     """One run, from its order to the engine's `finished`."""
 
-    def __init__(self, attempts: list[LiveAttempt], times: Times) -> None:
-        self.attempts = attempts
+    def __init__(self, times: Times) -> None:
+        self.attempts: list[LiveAttempt] = []
+        """All that were handed over, those that joined among them."""
         self.serves = False
         """Whether requests may join while it runs."""
         self._times = times

@@ -18,7 +18,7 @@ from infra.crash_points import CrashPoint, crash_point
 from infra.errors import StateUnavailable, StorageUnavailable
 from infra.jobs.answers import Committed, Requeued
 from infra.jobs.queue import JobQueue
-from infra.jobs.record import Job, Outcome, Status
+from infra.jobs.record import Job, JobError, Outcome, Status
 from infra.logs import about, get_logger
 from infra.safety_log import note_found
 from pipelines.errors import ModelUnavailable, PromptBlocked
@@ -75,10 +75,11 @@ def step(work: Step) -> Step:
     return guarded
 
 
-def _does_not_load(failure: Failure) -> bool:
-    """Whether a model does not load on this worker; one that is given up is known not to."""
-    released = failure.outcome is Outcome.RELEASED
-    return released and failure.error is not None and failure.error.type == ModelUnavailable.type
+def _load_error(failure: Failure | None) -> JobError | None:
+    """Why the model does not load on this worker, if that is what failed; of one given up it is known."""
+    if failure is None or failure.outcome is not Outcome.RELEASED or failure.error is None:
+        return None
+    return failure.error if failure.error.type == ModelUnavailable.type else None
 
 
 class Lifecycle:
@@ -175,8 +176,12 @@ class Lifecycle:
         return ready
 
     def _end(self, attempt: LiveAttempt) -> None:
-        """The attempt has run, or never will: what follows is done beside the next run."""
+        """The attempt has run, or never will: what follows is done beside the next run. A model that does not
+        load is set aside now, before the next claim could offer to run it.
+        """
         attempt.is_open = False
+        if error := _load_error(attempt.failure):
+            self._shelf.set_aside(attempt.job.model, error.detail)
         self._finishing.submit(attempt)
 
     def _finish(self, attempt: LiveAttempt) -> None:
@@ -266,8 +271,6 @@ class Lifecycle:
         failure = attempt.failure
         if failure is None or failure.outcome is Outcome.LOST:
             return
-        if failure.error is not None and _does_not_load(failure):
-            self._shelf.set_aside(attempt.job.model, failure.error.detail)
         if failure.error is not None and failure.error.type == StorageRefuses.type:
             self._storage_watch.refused()
         try:

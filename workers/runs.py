@@ -40,7 +40,7 @@ class Runs:
         alone = any(attempt.job.alone for attempt in attempts)
         if alone:
             self.rest()
-        course = Course([], self.times)
+        course = Course(self.times)
 
         def joined() -> list[dict[str, Any]]:
             return self._hand_over([] if alone else joining(course), course)
