@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
-import redis
-
-from infra.connections import Durability, translate
+from infra.connections import translate
 from infra.errors import JobNotFound
-from infra.jobs.answers import Limits
 from infra.jobs.codec import pairs, read_job
-from infra.jobs.queue import Ring, no_ring
 from infra.jobs.record import Job
-from infra.jobs.scripts import PREFIX, Answer, Scripts
+from infra.jobs.scripts import PREFIX
+from infra.jobs.writer import Writer
 from infra.keys import BOOTSTRAP_OWNER, LOCAL_OWNER, Keys
 
 PAUSED = PREFIX + "paused"
@@ -66,20 +63,8 @@ class Pauses:
         return bool(self.of(What.QUEUE, job.queue) or self.of(What.MODEL, job.model))
 
 
-class Operator:
-    """Raises StateUnavailable like JobQueue; again, saying it again is safe."""
-
-    def __init__(
-        self,
-        state: redis.Redis,
-        *,
-        limits: Limits,
-        ring: Ring = no_ring,
-        durability: Durability = "always",
-    ) -> None:
-        self._state = state
-        self._scripts = Scripts(state, limits, durability)
-        self._ring = ring
+class Operator(Writer):
+    """Saying it again is safe."""
 
     def pause(self, what: What, name: str, by: str, reason: str = "") -> Pause:
         """Have nothing claimed from it, of it or by it; what runs goes on. A pause that stands already is
@@ -116,11 +101,6 @@ class Operator:
         known = cast(set[str], self._state.smembers(f"{PREFIX}owners"))
         keys = {key.owner for key in Keys(self._state).list()}
         return tuple(sorted(known | keys | {LOCAL_OWNER, BOOTSTRAP_OWNER}))
-
-    def _rung(self, answer: Answer) -> Answer:
-        for queue, job_id in answer[2]:
-            self._ring(queue, job_id)
-        return answer
 
 
 def _pause(field: str, text: str) -> Pause:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from infra.connections import Durability, translate
 from infra.errors import BadSetting
 from infra.jobs.answers import Limits
-from infra.jobs.queue import Ring, no_ring
-from infra.jobs.scripts import PREFIX, Scripts
+from infra.jobs.scripts import PREFIX
+from infra.jobs.writer import Ring, Writer, no_ring
 from infra.keys import OWNER
 
 OWN = PREFIX + "owner_settings"
@@ -64,8 +64,8 @@ def common_settings(limits: Limits) -> OwnerSettings:
     )
 
 
-class Owners:
-    """Raises StateUnavailable like JobQueue; saying it again is safe."""
+class Owners(Writer):
+    """Saying it again is safe."""
 
     def __init__(
         self,
@@ -75,9 +75,7 @@ class Owners:
         ring: Ring = no_ring,
         durability: Durability = "always",
     ) -> None:
-        self._state = state
-        self._scripts = Scripts(state, limits, durability)
-        self._ring = ring
+        super().__init__(state, limits=limits, ring=ring, durability=durability)
         self.common = common_settings(limits)
 
     def change(self, owner: str, changes: OwnerSettings) -> OwnerSettings:
@@ -86,14 +84,14 @@ class Owners:
         if not OWNER.fullmatch(owner):
             raise BadSetting("An owner is 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit.")
         given = changes.model_dump(include=changes.model_fields_set)
-        _, text, rings = self._scripts.run_durably(
-            "owner",
-            owner=owner,
-            set={name: value for name, value in given.items() if value is not None},
-            unset=[name for name, value in given.items() if value is None],
+        _, text, _ = self._rung(
+            self._scripts.run_durably(
+                "owner",
+                owner=owner,
+                set={name: value for name, value in given.items() if value is not None},
+                unset=[name for name, value in given.items() if value is None],
+            )
         )
-        for queue, job_id in rings:
-            self._ring(queue, job_id)
         return _read(text)
 
     @translate()

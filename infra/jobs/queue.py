@@ -2,14 +2,13 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import redis
 
 from infra.archive import Archive
 from infra.connections import Durability, translate
-from infra.crash_points import CrashPoint, crash_point
 from infra.errors import (
     IdempotencyMismatch,
     JobGone,
@@ -50,20 +49,14 @@ from infra.jobs.record import (
     Status,
     new_job_id,
 )
-from infra.jobs.scripts import PREFIX, Answer, Scripts
-
-Ring = Callable[[str, str], None]
-"""Called with (queue, job id) when an idle worker should be woken."""
+from infra.jobs.scripts import PREFIX
+from infra.jobs.writer import Ring, Writer, no_ring
 
 Lease = tuple[str, str]
 """(job id, attempt id)."""
 
 
-def no_ring(queue: str, job_id: str) -> None:
-    """For callers without a broker: workers find the job by themselves within `idle_claim_seconds`."""
-
-
-class JobQueue:
+class JobQueue(Writer):
     """The queue, seen by API (enqueue, read, cancel), workers (claim, beat, commit) and rescuer (tick).
 
     Every call raises StateUnavailable when the state server does not answer; it may then have happened or
@@ -81,10 +74,8 @@ class JobQueue:
     ) -> None:
         """With an `archive`, an owner's jobs are also found when their records have moved there, and calls
         about them may raise StorageUnavailable."""
-        self._state = state
-        self._scripts = Scripts(state, limits, durability)
+        super().__init__(state, limits=limits, ring=ring, durability=durability)
         self._archived = Archived(state, self._scripts, archive)
-        self._ring = ring
 
     # For the API
 
@@ -385,13 +376,6 @@ class JobQueue:
         """Remove what is known of a final job that expired or was deleted. False when there is none such."""
         word, _, _ = self._scripts.run("forget", job_id=job_id)
         return word == "ok"
-
-    def _rung(self, answer: Answer) -> Answer:
-        """Ring for whom the script names, now that the change is stored."""
-        for queue, job_id in answer[2]:
-            crash_point(CrashPoint.BEFORE_RING)
-            self._ring(queue, job_id)
-        return answer
 
 
 def _call_id() -> str:

@@ -5,6 +5,7 @@ arrived by then. So whoever comes while a batch is on its way waits for the next
 one round trip and one sync for as many as there are, and no wait at all for who comes alone.
 """
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -47,10 +48,16 @@ class Together(Generic[Q, A]):
                 asked.tell(answer)
 
     def _next(self) -> "Sequence[_Asked[Q, A]]":
+        _let_others_run()  # those who ask at this moment go in this batch
         with self._lock:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             self._writing = bool(batch)
         return batch
+
+
+def _let_others_run() -> None:
+    if hasattr(os, "sched_yield"):  # not on every system
+        os.sched_yield()
 
 
 class _Asked(Generic[Q, A]):
