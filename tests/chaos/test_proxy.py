@@ -11,6 +11,8 @@ from tests.chaos.proxy import Proxy, Way
 from tests.servers import StateServer, wait_for
 
 NOT_ANSWERED = (redis.ConnectionError, redis.TimeoutError)
+PATIENCE = 2.0
+"""Seconds after which a client gives up: longer than a busy disk takes to sync a write."""
 
 
 @pytest.fixture(params=[False, True], ids=["tcp", "unix"])
@@ -20,7 +22,7 @@ def proxy(request: pytest.FixtureRequest, valkey: StateServer, start_proxy: Call
 
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(proxy.redis_url, socket_timeout=0.3, retry=None, protocol=2) as client:
+    with redis.Redis.from_url(proxy.redis_url, socket_timeout=PATIENCE, retry=None, protocol=2) as client:
         yield client
 
 
@@ -104,7 +106,7 @@ def test_nobody_behind_it(
     server = start_server()
     proxy = start_proxy(server.socket)
     server.kill()
-    client = redis.Redis.from_url(proxy.redis_url, socket_timeout=0.3, retry=None)
+    client = redis.Redis.from_url(proxy.redis_url, socket_timeout=PATIENCE, retry=None)
     with pytest.raises(NOT_ANSWERED):
         client.ping()
     server.start()

@@ -201,7 +201,7 @@ def test_a_request_of_each_kind_is_served_and_says_why_it_ended(chat_lm):
 def test_too_long_a_conversation_is_told(chat_lm):
     recorder = Recorder()
 
-    chat_lm.serve([request("a", "chat", messages=[{"role": "user", "content": "zq" * 200}])], recorder)
+    chat_lm.serve([request("a", "chat", messages=[{"role": "user", "content": "zq" * 800}])], recorder)
 
     assert recorder.errors["a"].problems[0].pointer == "/inputs/messages"
 

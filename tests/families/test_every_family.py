@@ -21,7 +21,7 @@ from tests.families.cases import Given
 from tests.families.trying import CASES, Loaded, Told, difference, run
 
 KINDS_OF_CASES = [(name, kind) for name, case in CASES.items() for kind in case.inputs]
-LONG = {"steps": 60, "max_tokens": 200, "duration_seconds": 30}
+LONG = {"steps": 60, "max_tokens": 900, "duration_seconds": 30}
 """What makes a tiny model busy for long enough to be stopped, where its kind has that field."""
 
 pytestmark = [

@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from api.routes import ROUTES
-from infra.keys import Keys
+from infra.keys import REMEMBERED_SECONDS, Keys
 from tests.integration.api.support import ApiServer, problem, submitted, text_to_image
-from tests.servers import StateServer
+from tests.servers import StateServer, wait_for
 
 EXAMPLES = {
     "job_id": "job_" + "0" * 24, "name": "0.png", "endpoint_id": "we_" + "0" * 24, "message_id": "msg_" + "0" * 24,
@@ -51,13 +51,14 @@ def test_what_is_open_stays_open(client: httpx.Client, key_of: Callable[[str], s
         assert client.get(path).status_code == 200, path
 
 
-def test_a_key_works_until_it_is_revoked(api: ApiServer, records: redis.Redis) -> None:
+def test_a_key_works_until_the_process_hears_that_it_is_revoked(api: ApiServer, records: redis.Redis) -> None:
     keys = Keys(records)
     key, text = keys.create("alice")
     keys.create("bob")
     with api.client(text) as client:
         submitted(client)
         keys.revoke(key.id)
+        wait_for(lambda: client.get("/v1/jobs").status_code != 200, REMEMBERED_SECONDS + 1, "the refusal")
         problem(client.get("/v1/jobs"), 401, "unauthorized")
 
 
