@@ -21,6 +21,7 @@ class Line:
         self.seed = output_seed(inputs.seed, index)
         self.temperature = float(inputs.temperature)
         self.top_p = float(inputs.top_p)
+        self.min_p = float(inputs.min_p)
         self.noise = torch.Generator("cpu").manual_seed(self.seed)
         self.ids = list(work.prompt.ids)
         """The prompt's tokens and those made so far."""

@@ -81,6 +81,8 @@ def question(request: Request, index: int) -> tuple[str, dict[str, Any]]:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if inputs.min_p:  # not every server takes it
+        body["min_p"] = inputs.min_p
     if inputs.stop:
         body["stop"] = list(inputs.stop[:STOPS_SENT])
     if request.kind == "text":

@@ -1,4 +1,4 @@
-"""Choosing the next token of each row by its own temperature, top_p and random numbers.
+"""Choosing the next token of each row by its own temperature, top_p, min_p and random numbers.
 
 Noise of the Gumbel distribution is added to the logits and the largest is taken, which draws a token exactly
 as often as sampling does. Each row has a generator of its own, so that its text does not depend on its
@@ -16,6 +16,7 @@ class Row(Protocol):
 
     temperature: float
     top_p: float
+    min_p: float
     noise: torch.Generator
 
 
@@ -24,7 +25,8 @@ def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int | None]:
     scores = logits.float()
     sampled = torch.tensor([row.temperature > 0 for row in rows], device=scores.device)
     if sampled.any():
-        drawn = _among_likeliest(_warmed(scores, rows), rows) + _gumbel(rows, scores)
+        likely = _likely_enough(_among_likeliest(_warmed(scores, rows), rows), rows)
+        drawn = likely + _gumbel(rows, scores)
         scores = torch.where(sampled[:, None], drawn, scores)
     best, tokens = scores.max(dim=1)
     pairs = zip(tokens.tolist(), best.isfinite().tolist(), strict=True)
@@ -60,3 +62,11 @@ def _among_likeliest(scores: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     left_out = (before >= share) & (share < 1)
     left_out[:, 0] = False
     return scores.masked_fill(left_out.scatter(1, places, left_out), -torch.inf)
+
+
+def _likely_enough(scores: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """`scores`, −∞ for tokens less likely than min_p times the likeliest (min-p, Nguyen et al. 2024)."""
+    if not any(row.min_p for row in rows):
+        return scores
+    share = torch.tensor([row.min_p for row in rows], device=scores.device)[:, None]
+    return scores.masked_fill(scores < scores.amax(dim=1, keepdim=True) + share.log(), -torch.inf)

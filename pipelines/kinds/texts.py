@@ -42,6 +42,12 @@ class Written(Inputs):
         le=1,
         description="Choose only among the likeliest tokens that together have this probability.",
     )
+    min_p: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Leave out tokens that are less than this share as likely as the likeliest.",
+    )
     stop: list[Annotated[CleanText, Field(min_length=1, max_length=64)]] = Field(
         [], max_length=8, description="Texts that end an output when they appear; they are not part of it."
     )

@@ -250,6 +250,7 @@ VALUES = (
         *inputs(text, "max_tokens", 0, 10**9),
         *inputs(text, "temperature", -0.1, 99),
         *inputs(text, "top_p", 0, 1.1),
+        *inputs(text, "min_p", -0.1, 1.1),
         *inputs(text, "stop", "x", ["x"] * 99),
         *inputs(text_to_image, "loras", "x", [{"name": "x"}] * 2),
         *(job(f"loras `{json.dumps(each)}`", text_to_image(loras=[each]), at(f"loras/0{rest}")) for each, rest in (

@@ -93,6 +93,7 @@ def test_control_tokens_in_a_prompt_are_plain_letters(causal_lm):
 def test_temperature_nought_is_the_likeliest_whatever_the_seed(serve):
     assert texts(serve(request(temperature=0))) == texts(serve(request(temperature=0, seed=8)))
     assert texts(serve(request(temperature=0))) == texts(serve(request(top_p=1e-6)))
+    assert texts(serve(request(temperature=0))) == texts(serve(request(min_p=1.0)))
 
 
 def test_requests_follow_one_another(serve):
@@ -146,7 +147,7 @@ def test_a_stop_ends_it_within_a_token_and_leaves_it_as_it_was(serve):
 
 @pytest.mark.parametrize(
     ("inputs", "where"),
-    [({"max_tokens": 256}, "/inputs/max_tokens"), ({"prompt": "zq" * 200}, "/inputs/prompt")],
+    [({"max_tokens": 1024}, "/inputs/max_tokens"), ({"prompt": "zq" * 800}, "/inputs/prompt")],
 )
 def test_what_does_not_fit_the_model_is_told_and_the_others_go_on(serve, inputs, where):
     made = serve(request("a", **inputs), request("b"))
@@ -174,8 +175,8 @@ def test_too_little_memory_is_told_and_the_others_go_on(serve, causal_lm):
 class Die:
     """A row of the sampler."""
 
-    def __init__(self, seed, temperature=1.0, top_p=1.0):
-        self.temperature, self.top_p = temperature, top_p
+    def __init__(self, seed, temperature=1.0, top_p=1.0, min_p=0.0):
+        self.temperature, self.top_p, self.min_p = temperature, top_p, min_p
         self.noise = torch.Generator().manual_seed(seed)
 
 
@@ -188,19 +189,20 @@ def test_noise_draws_tokens_as_often_as_the_model_says():
     assert torch.allclose(share, logits[0].softmax(dim=0), atol=0.03)
 
 
-def test_each_row_has_its_own_temperature_and_top_p():
-    logits = torch.tensor([[2.0, 1.9, 0.0, -1.0]]).repeat(900, 1)
+def test_each_row_has_its_own_temperature_top_p_and_min_p():
+    logits = torch.tensor([[2.0, 1.9, 0.0, -1.0]]).repeat(1200, 1)
     dice = [
-        Die(seed, temperature, top_p)
+        Die(seed, temperature, top_p, min_p)
         for seed in range(300)
-        for temperature, top_p in ((0, 1), (1, 0.7), (2, 1))
+        for temperature, top_p, min_p in ((0, 1, 0), (1, 0.7, 0), (2, 1, 0), (2, 1, 0.3))
     ]
 
     drawn = choose(logits, dice)
 
-    assert set(drawn[0::3]) == {0}
-    assert set(drawn[1::3]) == {0, 1}  # together 0.9 likely
-    assert set(drawn[2::3]) == {0, 1, 2, 3}
+    assert set(drawn[0::4]) == {0}
+    assert set(drawn[1::4]) == {0, 1}  # together 0.9 likely
+    assert set(drawn[2::4]) == {0, 1, 2, 3}
+    assert set(drawn[3::4]) == {0, 1, 2}  # at that temperature the third is 0.37 times as likely as the first
 
 
 def test_weights_without_a_tokenizer_do_not_load(catalog, tmp_path):

@@ -43,7 +43,7 @@ def error_of(family, asked=None):
 
 
 def test_every_output_is_a_stream_with_its_own_seed(server, family):
-    made = serve(family, request(n=3, max_tokens=5, top_p=0.9, temperature=0.5, stop=["END"]))
+    made = serve(family, request(n=3, max_tokens=5, top_p=0.9, min_p=0.1, temperature=0.5, stop=["END"]))
 
     assert len({*texts(made)}) == 3
     assert [made.streamed("a", index) for index in range(3)] == texts(made)
@@ -58,6 +58,7 @@ def test_every_output_is_a_stream_with_its_own_seed(server, family):
         "max_tokens": 5,
         "temperature": 0.5,
         "top_p": 0.9,
+        "min_p": 0.1,
         "stop": ["END"],
         "seed": output_seed(7, 0),
         "stream": True,

@@ -137,6 +137,7 @@ def test_an_unknown_kind_says_what_there_is():
         ("text", {"stop": "end"}, "/inputs/stop"),
         ("text", {"temperature": -0.1}, "/inputs/temperature"),
         ("text", {"top_p": 0}, "/inputs/top_p"),
+        ("text", {"min_p": 1.1}, "/inputs/min_p"),
     ],
 )
 def test_what_is_not_valid_is_refused_where_it_stands(kind, changes, where):
