@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from pipelines.training.store import Store
 from pipelines.training.tales.exercises import draw
 from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
 
-CYCLES = (1200, 7300)
-"""The steps at which the rate of learning has fallen to its floor; after the first it rises anew."""
+CYCLES = (1200, 7300, 21300)
+"""The steps at which the rate of learning has fallen to its floor; after all but the last it rises anew."""
+LAYERS = 4
+GROWS_AT = CYCLES[1]
+"""The step before which every second layer gets a new one behind it."""
 EXERCISES = 16  # a step: about seven rows of 256 tokens
 MATRIX_RATE, OTHER_RATE = 6e-3, 4e-3
 WARM_UP = 40  # steps
@@ -29,13 +33,13 @@ LARGEST = 6_000_000  # bytes the exported folder may take
 
 
 def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """An untrained model of about two million weights, embeddings shared with the output, ready to copy."""
+    """An untrained model of two million weights, embeddings shared with the output, ready to copy."""
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=192,
             intermediate_size=512,
-            num_hidden_layers=4,
+            num_hidden_layers=LAYERS,
             num_attention_heads=4,
             max_position_embeddings=CONTEXT,
             tie_word_embeddings=True,
@@ -49,6 +53,27 @@ def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     for layer in model.model.layers:
         _ready_to_copy(layer.self_attn)
     return model
+
+
+@torch.no_grad()
+def grown(model: LlamaForCausalLM) -> LlamaForCausalLM:
+    """The same with a new layer behind every second one, half as many again. A new layer adds nothing at
+    first, because what it gives out begins as zero, so that what was learned stays (after Gong et al. 2019,
+    progressive stacking, and Zhang et al. 2019, residual branches that begin as zero).
+    """
+    config = deepcopy(model.config)
+    config.num_hidden_layers += config.num_hidden_layers // 2
+    larger = LlamaForCausalLM(config)
+    larger.model.embed_tokens.load_state_dict(model.model.embed_tokens.state_dict())
+    larger.model.norm.load_state_dict(model.model.norm.state_dict())
+    old = iter(model.model.layers)
+    for place, layer in enumerate(larger.model.layers):
+        if place % 3 < 2:
+            layer.load_state_dict(next(old).state_dict())
+        else:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+    return larger
 
 
 @torch.no_grad()
@@ -74,12 +99,17 @@ class Tales:
             PreTrainedTokenizerFast.from_pretrained(begin_with) if begin_with else build_tokenizer(seed)
         )
         self.speller = Speller(self.tokenizer)
-        self.model = LlamaForCausalLM.from_pretrained(begin_with) if begin_with else build(self.tokenizer)
-        self.optimizers = Pair(self.model, between_layers(self.model.model.layers), (MATRIX_RATE, OTHER_RATE))
+        self._learn(LlamaForCausalLM.from_pretrained(begin_with) if begin_with else build(self.tokenizer))
+
+    def _learn(self, model: LlamaForCausalLM) -> None:
+        self.model = model
+        self.optimizers = Pair(model, between_layers(model.model.layers), (MATRIX_RATE, OTHER_RATE))
 
     def step(self, number: int) -> dict[str, float]:
-        self.model.train()
         rows = self.batch(number)
+        if number == GROWS_AT and len(self.model.model.layers) == LAYERS:
+            self._learn(grown(self.model))
+        self.model.train()
         return self.optimizers.descend(lambda: self.model(**rows).loss, self.rate(number))
 
     def rate(self, number: int) -> float:
@@ -99,6 +129,8 @@ class Tales:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        if len(state["model"]) > len(self.model.state_dict()):
+            self._learn(grown(self.model))
         self.model.load_state_dict(state["model"])
         self.optimizers.restore(state["optimizers"])
 
