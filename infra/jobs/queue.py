@@ -251,7 +251,7 @@ class JobQueue(Writer):
         )
         if word == "paused":
             raise WorkerPaused
-        return tuple(read_job(pairs(record)) for record in records) if word == "ok" else ()
+        return tuple(read_job(pairs(json.loads(text))) for text in records) if word == "ok" else ()
 
     def beat(
         self,

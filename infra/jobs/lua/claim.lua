@@ -35,12 +35,15 @@ local function start(job, attempt_id, rides)
   publish(job, 'job.started', cjson.encode({attempt = count_now, worker = worker.id}))
 end
 
+-- A record as JSON: one text, which clients read much faster than its hundred words.
+local function told(id) return cjson.encode(record(id)) end
+
 local function claimed_before()
   local found, place = {}, 1
   local id = redis.call('HGET', attempt_key(attempt_id_of(place)), 'job')
   if not id then return nil end
   while id do
-    if held_job(id, attempt_id_of(place)) then found[#found + 1] = record(id) end
+    if held_job(id, attempt_id_of(place)) then found[#found + 1] = told(id) end
     place = place + 1
     id = redis.call('HGET', attempt_key(attempt_id_of(place)), 'job')
   end
@@ -81,7 +84,7 @@ note_jobs(jobs)
 local records = {}
 for place, job in ipairs(jobs) do
   start(job, attempt_id_of(place), place > 1)
-  records[place] = record(job.id)
+  records[place] = told(job.id)
 end
 pass_on_all()
 return answer('ok', records)
