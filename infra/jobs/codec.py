@@ -134,16 +134,19 @@ def _attempt(item: dict[str, Any]) -> Attempt:
 
 
 def _known_of(artifact: Artifact) -> dict[str, Any]:
-    optional = {field.name for field in fields_of(Artifact) if not _is_required(field)}
     return {
         name: value
-        for name, value in asdict(artifact).items()
-        if name not in optional or value not in (None, {})
+        for name, required in ARTIFACT_FIELDS.items()
+        if (value := getattr(artifact, name)) not in (None, {}) or required
     }
 
 
 def _is_required(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
+
+
+ARTIFACT_FIELDS = {field.name: _is_required(field) for field in fields_of(Artifact)}
+"""Whether each has to be there."""
 
 
 def _error(text: str | None) -> JobError | None:

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import redis
 from redis.exceptions import NoScriptError
@@ -83,72 +83,57 @@ class Scripts:
         self._replicas = int(durability == "replicated")
         self._knows_flags: bool | None = None  # not asked yet
         self._heads: dict[str, bytes] = {}
-        self._together: Together[Call, Answer] = Together(self._run_all_durably)
+        self._together: Together[Call, Answer] = Together(partial(self._run_all, confirms=self._confirms))
 
     @translate()
     def run(self, name: str, /, **arguments: Any) -> Answer:
         """The script's answer. Arguments that are None are left out."""
-        return self._reloading(name, lambda: [self._state.evalsha(*self._call(name, arguments))])[0]
+        return _good(self._run_all([(name, arguments)]))[0]
+
+    @translate()
+    def run_many(self, name: str, calls: Iterable[Mapping[str, Any]]) -> list[Answer]:
+        """One script for many arguments, in one round trip; other clients get in between."""
+        return _good(self._run_all([(name, arguments) for arguments in calls]))
 
     @translate()
     def run_durably(self, name: str, /, **arguments: Any) -> Answer:
-        """The same, and its writes are on the server's disk when this returns."""
-        answer = self._run_all_durably([(name, arguments)])[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        """The same as `run`, and its writes are on the server's disk when this returns."""
+        return _good(self._run_all([(name, arguments)], confirms=self._confirms))[0]
 
     @translate()
     def run_together(self, name: str, /, **arguments: Any) -> Answer:
         """The same, in one round trip and one sync with what others in this process ask for meanwhile."""
         return self._together.ask((name, arguments))
 
-    def _run_all_durably(self, calls: Sequence[Call]) -> list[Answer | Exception]:
-        """The answer to each call, or its own error."""
-        answers = self._confirmed(calls)
+    def _run_all(self, calls: Sequence[Call], confirms: bool = False) -> list[Answer | Exception]:
+        """The answer to each call, or its own error. A restarted server is given the scripts again."""
+        answers = self._exchanged(calls, confirms)
         unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             for name in {calls[place][0] for place in unknown}:
                 self._load(name)
-            again = self._confirmed([calls[place] for place in unknown])
+            again = self._exchanged([calls[place] for place in unknown], confirms)
             for place, answer in zip(unknown, again, strict=True):
                 answers[place] = answer
         return answers
 
-    def _confirmed(self, calls: Sequence[Call]) -> list[Answer | Exception]:
+    def _exchanged(self, calls: Sequence[Call], confirms: bool) -> list[Answer | Exception]:
         """WAITAOF speaks for the writes of its own connection only, so a SET goes the same way before it:
         after a retry on a new connection the scripts have nothing left to write, though their first run may
         not yet be on disk.
         """
         commands = [self._command(name, arguments) for name, arguments in calls]
-        if self._confirms:
+        if confirms:
             waitaof = ("WAITAOF", 1, self._replicas, CONFIRM_MS)
             commands += [pack("SET", PREFIX + "confirm", 1), *[pack(*waitaof)] * CONFIRM_TRIES]
-        replies = exchange(self._state, commands)
+        replies = exchange(self._state, commands) if commands else []
         answers, confirmations = replies[: len(calls)], replies[len(calls) + 1 :]
-        if self._confirms and not any(self._is_confirmed(confirmation) for confirmation in confirmations):
+        if confirms and not any(self._is_confirmed(confirmation) for confirmation in confirmations):
             raise StateUnavailable("The state server did not confirm in time that this is on disk.")
         return answers
 
-    @translate()
-    def run_many(self, name: str, calls: Iterable[Mapping[str, Any]]) -> list[Answer]:
-        """One script for many arguments, in one round trip; other clients get in between."""
-        waiting = list(calls)
-
-        def all_of_them() -> list[Answer]:
-            pipe = self._state.pipeline(transaction=False)
-            for arguments in waiting:
-                pipe.evalsha(*self._call(name, arguments))
-            return cast(list[Answer], pipe.execute())
-
-        return self._reloading(name, all_of_them) if waiting else []
-
-    def _call(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, int, str, str, str]:
-        given = {key: value for key, value in arguments.items() if value is not None}
-        return digest(name, self._flags()), 1, PREFIX, self._config, dump(given)
-
     def _command(self, name: str, arguments: Mapping[str, Any]) -> bytes:
-        """The same, as it is sent."""
+        """A call as it is sent."""
         given = dump({key: value for key, value in arguments.items() if value is not None}).encode()
         found = digest(name, self._flags())
         if found not in self._heads:  # all but the arguments are the same each time
@@ -164,14 +149,6 @@ class Scripts:
             self._knows_flags = int(version.split(".")[0]) >= FLAGS_SINCE
         return self._knows_flags
 
-    def _reloading(self, name: str, run: Any) -> list[Answer]:
-        """Run; when the server does not know the script (it was restarted), load it and run again."""
-        try:
-            return cast(list[Answer], run())
-        except NoScriptError:
-            self._load(name)
-            return cast(list[Answer], run())
-
     def _load(self, name: str) -> None:
         """The server may be another one by now."""
         self._knows_flags = None
@@ -183,6 +160,16 @@ class Scripts:
             return False
         local, replicas = confirmation
         return local > 0 and replicas >= self._replicas
+
+
+def _good(answers: Sequence[Answer | Exception]) -> list[Answer]:
+    """The answers, if none is an error."""
+    good = []
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+        good.append(answer)
+    return good
 
 
 def _config(limits: Limits) -> dict[str, Any]:

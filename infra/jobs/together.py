@@ -65,15 +65,16 @@ class _Asked(Generic[Q, A]):
 
     def __init__(self, request: Q) -> None:
         self.request = request
-        self._told = threading.Event()
+        self._told = threading.Lock()  # held until it is told; one waits, for which an Event costs far more
+        self._told.acquire()
         self._answer: A | Exception
 
     def tell(self, answer: A | Exception) -> None:
         self._answer = answer
-        self._told.set()
+        self._told.release()
 
     def wait(self) -> A:
-        self._told.wait()
+        self._told.acquire()
         if isinstance(self._answer, Exception):
             raise self._answer.with_traceback(None)
         return self._answer
