@@ -460,8 +460,8 @@ class JobsMachine(RuleBasedStateMachine):
         if pick % 4:
             self._resume(what, name, again)
 
-    @rule(owner=owners, changes=st.sampled_from(GRANTS), again=twice)
-    def grant(self, owner: str, changes: dict[str, Any], again: bool) -> None:
+    @rule(owner=owners, changes=st.sampled_from(GRANTS), again=twice, wish=wishes)
+    def grant(self, owner: str, changes: dict[str, Any], again: bool, wish: dict[str, Any]) -> None:
         """Change an owner's settings; what waits is looked at, too."""
         self._step("grant")
         self.own[owner] = self.own[owner].model_copy(update=changes)
@@ -469,6 +469,9 @@ class JobsMachine(RuleBasedStateMachine):
             assert self.owners.change(owner, OwnerSettings(**changes)) == self.own[owner]
         assert self.owners.all() == {name: own for name, own in self.own.items() if own.own()}
         self._check_standings()
+        if changes.get("rate"):
+            for _ in range(changes["burst"] + 1):  # the last comes too fast, unless there is no room for it
+                self.enqueue(owner, ["t"], wish, "alone", False)
 
     def _check_standings(self) -> None:
         """Each ready job has a place, which cannot be past the end of its queue."""

@@ -158,4 +158,4 @@ def test_a_playlist_behind_another_head_is_read_by_nobody(head: bytes, tmp_path:
 
 def test_too_slow_a_check_ends(tmp_path: Path) -> None:
     with pytest.raises(BadMedia, match="within"):
-        check(MP4, tmp_path, seconds=0.01)
+        check(MP4, tmp_path, seconds=1e-9)  # whatever the machine does, that has passed
