@@ -56,7 +56,7 @@ class Delta:
     text: str
 
 
-@dataclass
+@dataclass(eq=False)  # itself and no other, also before it has all its fields
 class LiveAttempt:
     """Written by one thread after the other: who prepares it, the work loop, who finishes it; but for what
     `hear` and `take_news` guard, which the beats and the exchange share.

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.workers.jobs import a_job
 from workers.attempt import Delta, Interrupted, LiveAttempt, Stop
+from workers.desk import Desk
 from workers.drain import Drain
 
 
@@ -64,3 +65,12 @@ def test_progress_and_preview_are_told_once(attempt: LiveAttempt) -> None:
     assert attempt.take_news() == (progress, b"preview")
     assert attempt.take_news() is None
     assert attempt.progress == progress
+
+
+def test_one_of_several_is_dropped_before_any_is_prepared(tmp_path: Path, drain: Drain) -> None:
+    desk = Desk()
+    attempts = [LiveAttempt(a_job(), letter * 32, tmp_path, drain) for letter in "ab"]
+    for each in attempts:
+        desk.take(each)
+    desk.drop(attempts[1])
+    assert desk.held() == attempts[:1]
