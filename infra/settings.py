@@ -354,6 +354,10 @@ class Settings(BaseModel):
             raise ValueError(
                 "lease_seconds must be at least twice beat_seconds, or one late beat loses the job"
             )
+        if self.lease_seconds < 2 * self.beat_seconds + self.batch_window_ms / 1000:
+            raise ValueError(
+                "lease_seconds must be longer than batch_window_ms and two beats, or what waits is lost"
+            )
         return self
 
     @model_validator(mode="after")

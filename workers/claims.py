@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from infra.errors import StateUnavailable, WorkerPaused
 from infra.jobs.answers import WorkerCard
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job, new_attempt_id
@@ -36,7 +38,8 @@ class Claims:
         room = self._card().batches.get(jobs[0].model, 1) - sum(job.rows for job in jobs)
         if room > 0:
             time.sleep(self._window)
-            jobs = (*jobs, *self.joining(jobs[0], room))
+            with suppress(StateUnavailable, WorkerPaused):  # what was claimed runs all the same
+                jobs = (*jobs, *self.joining(jobs[0], room))
         return jobs
 
     def ahead(self) -> Jobs:

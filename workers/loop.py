@@ -70,6 +70,9 @@ class WorkLoop(threading.Thread):
     def _work(self) -> bool:
         """Do the next run; False when there is none, or a claim is not possible now."""
         attempts = self._ahead.take()
+        if attempts and not self._is_ready():
+            self._lifecycle.release(attempts)
+            return False
         if not attempts:
             self._lifecycle.rest()
             if not self._storage.lets_work():
@@ -84,6 +87,7 @@ class WorkLoop(threading.Thread):
     def _joining(self, course: Course) -> list[LiveAttempt]:
         """What joins the run that goes on. Near the end of one that nothing can join, the next is claimed."""
         if self._drain.begun or self._trouble.text:
+            self._lifecycle.release(self._ahead.prepared())  # others can have them now
             return []
         if not course.serves:
             if course.near_end:
@@ -94,19 +98,17 @@ class WorkLoop(threading.Thread):
         return self._ahead.prepared()
 
     def _claim(self) -> Jobs:
-        """The jobs of the next run, if any. Before that the engine: a worker whose engine does not start
-        takes no job."""
+        """The jobs of the next run, if any."""
+        if not self._is_ready():
+            return ()
         try:
-            self._ensure_engine()
             jobs = self._claims.next()
         except WorkerPaused:
             self._note_pause(True)
             CLAIMS.inc(result="paused")
             return ()
-        except (StateUnavailable, EngineFailure) as error:
-            CLAIMS.inc(result="failed")
-            log.warning("This worker cannot claim now", action="claim.failed", error=str(error))
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        except StateUnavailable as error:
+            self._wait_longer(error)
             return ()
         self._note_pause(False)
         self._pause = self._seconds
@@ -114,13 +116,21 @@ class WorkLoop(threading.Thread):
             CLAIMS.inc(result="parked")
         return jobs
 
-    def _ensure_engine(self) -> None:
+    def _is_ready(self) -> bool:
+        """Whether the engine lives, started if need be: a worker whose engine does not start takes no job."""
         try:
             self._engine.ensure()
-        except EngineFailure:
+        except EngineFailure as error:
             self._trouble.note(ENGINE)
-            raise
+            self._wait_longer(error)
+            return False
         self._trouble.clear(ENGINE)
+        return True
+
+    def _wait_longer(self, error: Exception) -> None:
+        CLAIMS.inc(result="failed")
+        log.warning("This worker cannot claim now", action="claim.failed", error=str(error))
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _note_pause(self, paused: bool) -> None:
         if paused != self._paused:

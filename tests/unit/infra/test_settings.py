@@ -43,6 +43,8 @@ class TestReading:
     def test_a_lease_must_outlive_a_late_beat(self) -> None:
         with pytest.raises(BadSetting, match="twice beat_seconds"):
             load_settings({"ATELIER_LEASE_SECONDS": "5", "ATELIER_BEAT_SECONDS": "3"})
+        with pytest.raises(BadSetting, match="batch_window_ms"):
+            load_settings({"ATELIER_LEASE_SECONDS": "6", "ATELIER_BATCH_WINDOW_MS": "5000"})
 
     def test_a_misspelt_setting_is_refused_in_code_and_found_in_the_environment(self) -> None:
         with pytest.raises(ValidationError):
