@@ -144,10 +144,11 @@ class Scripts:
 
     def _flags(self) -> bool:
         """Whether the server knows flags; asked once, and again when it has forgotten our scripts."""
-        if self._knows_flags is None:
+        known = self._knows_flags
+        if known is None:
             version = self._state.info("server")["redis_version"]
-            self._knows_flags = int(version.split(".")[0]) >= FLAGS_SINCE
-        return self._knows_flags
+            known = self._knows_flags = int(version.split(".")[0]) >= FLAGS_SINCE
+        return known
 
     def _load(self, name: str) -> None:
         """The server may be another one by now."""

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from infra.errors import StateUnavailable
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -28,14 +30,30 @@ class Together(Generic[Q, A]):
         self._writing = False
 
     def ask(self, request: Q) -> A:
-        """The answer to this request. Who is interrupted here leaves it on its way."""
+        """The answer to this request. Who is interrupted here takes it back, unless it is on its way."""
         asked = _Asked[Q, A](request)
         with self._lock:
             self._waiting.append(asked)
             starts, self._writing = not self._writing, True
-        if starts:  # a thread of its own: no caller's time limit may end the batch of the others
+        try:
+            if starts:
+                self._start()
+            return asked.wait()
+        except BaseException:
+            with self._lock:
+                if asked in self._waiting:
+                    self._waiting.remove(asked)
+            raise
+
+    def _start(self) -> None:
+        """Write in a thread of its own: no caller's time limit may end the batch of the others."""
+        try:
             threading.Thread(target=self._write, name="together", daemon=True).start()
-        return asked.wait()
+        except RuntimeError as error:
+            with self._lock:
+                refused, self._waiting, self._writing = self._waiting, [], False
+            for asked in refused:
+                asked.tell(StateUnavailable(f"Nothing can be written: {error}."))
 
     def _write(self) -> None:
         """Until nobody waits."""

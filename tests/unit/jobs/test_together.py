@@ -1,13 +1,16 @@
 """Group commit: who waits together, and that nobody gets another's answer or error."""
 
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import redis
 
 from infra.connections import connect
+from infra.errors import StateUnavailable
 from infra.jobs.exchange import exchange, pack
 from infra.jobs.together import MOST, Together
 from tests.servers import StateServer, wait_for
@@ -52,6 +55,63 @@ def test_a_failure_of_the_batch_is_everyones() -> None:
     for number in (1, 2):
         with pytest.raises(ConnectionError, match="gone"):
             together.ask(number)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@contextmanager
+def interrupted_when(condition: Callable[[], object]) -> Iterator[None]:
+    """A signal raises Interrupted in this thread once that is so."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    def wait_and_send() -> None:
+        wait_for(condition)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    sender = threading.Thread(target=wait_and_send)
+    sender.start()
+    try:
+        yield
+    finally:
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_who_is_interrupted_takes_back_what_was_not_sent() -> None:
+    slow = Slow()
+    together = Together(slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(together.ask, 0)
+        wait_for(lambda: slow.batches == [[0]])
+        with interrupted_when(lambda: together._waiting), pytest.raises(Interrupted):
+            together.ask(2)
+        slow.go.release(2)
+        assert first.result(10) == 0
+        assert together.ask(4) == 8
+    assert slow.batches == [[0], [4]]
+
+
+def test_where_no_thread_starts_all_are_told_and_the_next_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = Slow()
+    together = Together(slow)
+    slow.go.release()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(StateUnavailable, match="new thread"):
+            together.ask(2)
+    assert together.ask(4) == 8
+    assert slow.batches == [[4]]
 
 
 def test_a_crowd_goes_in_batches_of_bounded_size() -> None:
