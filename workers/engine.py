@@ -32,6 +32,7 @@ from workers.messages import Message, PipeClosed, Receiver, Sender
 from workers.trials import Trials
 
 PR_SET_PDEATHSIG = 1
+STOPS_KEPT = 1000
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,7 +71,8 @@ class Inbox(threading.Thread):
         super().__init__(name="inbox", daemon=True)
         self._receiver = receiver
         self._orders: deque[Message] = deque()
-        self._stopped: set[str] = set()
+        self._stopped: dict[str, None] = {}
+        """The requests that were stopped last, by age: what has run may have yet to be written."""
         self._news = threading.Condition()
 
     def run(self) -> None:
@@ -78,7 +80,7 @@ class Inbox(threading.Thread):
             for message in self._receiver:
                 with self._news:
                     if message["is"] == "stop":
-                        self._stopped.add(message["request"])
+                        self._note_stop(message["request"])
                     else:
                         self._orders.append(message)
                         self._news.notify()
@@ -86,13 +88,15 @@ class Inbox(threading.Thread):
             os._exit(ORPHANED)
 
     def next(self) -> Message:
-        """The next order; waits for it. What was stopped before it is forgotten."""
+        """The next order; waits for it."""
         with self._news:
             self._news.wait_for(lambda: self._orders)
-            self._stopped.intersection_update(
-                request["request"] for order in self._orders for request in order.get("requests", ())
-            )
             return self._orders.popleft()
+
+    def _note_stop(self, request: str) -> None:
+        self._stopped[request] = None
+        if len(self._stopped) > STOPS_KEPT:
+            del self._stopped[next(iter(self._stopped))]
 
     def joining(self, model: Message, kinds: Sequence[str]) -> Message | None:
         """The next order, if it is one to join a run of this model that takes requests of these kinds."""

@@ -254,12 +254,18 @@ class Lifecycle:
         self._tell(lambda: tell_deltas(self._queue, attempt))
         crash_point(CrashPoint.BEFORE_COMMIT)
         attempt.unanswered = True
-        answer = self._tell(
-            lambda: self._queue.commit(
+        tries = 0
+
+        def commit() -> Committed:
+            nonlocal tries
+            tries += 1
+            return self._queue.commit(
                 attempt.job.id, attempt.id, attempt.manifest_key, attempt.manifest_sha256, attempt.artifacts
             )
-        )
-        attempt.unanswered = False
+
+        answer = self._tell(commit)
+        # An earlier try may have counted, and its record have been archived since.
+        attempt.unanswered = answer is Committed.FENCED and tries > 1
         crash_point(CrashPoint.AFTER_COMMIT)
         if answer is not Committed.OK:
             attempt.failure = NOTHING_TO_TELL

@@ -64,8 +64,8 @@ class Shelf:
         """The models by name, as the files say now, without those that are set aside."""
         with self._lock:
             if (stamp := self._stamp_now()) != self._stamp:
-                self._stamp = stamp
                 self._rows = self._read()
+                self._stamp = stamp
                 self._here = set()
                 self._on_change()
             unable = self._unable()
