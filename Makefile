@@ -2,7 +2,7 @@
 #
 #   PYTHON=python3.12        the Python to make .venv with (3.11 or newer)
 #   TORCH_INDEX_URL=URL      where to take torch from, such as a CPU build's index; empty: where pip always looks
-#   ARGS="-k storage"        more words for `make test`, `make up` or `make bench`
+#   ARGS="-k storage"        more words for the command that the target runs
 #   JOBS=300 KILLS=15 SEED=2 how big a storm `make storm` makes, and which
 #   MINUTES=60               how long `make soak` lasts
 #   HOUSE="scenes motion"    which house models to train or to measure
