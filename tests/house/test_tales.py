@@ -86,18 +86,18 @@ def test_what_is_asked_for_is_held_by_tales_that_it_never_met(teller):
     asked = held_out(exercises.tale, 40, seed=5)
     passed, faults, made = judged(teller, asked, seed=5)
 
-    assert sum(map(holds_words, asked, made)) >= 32  # 91 % is measured
-    assert passed >= 30, faults  # 89 % is measured
+    assert sum(map(holds_words, asked, made)) >= 34  # 93 % is measured
+    assert passed >= 34, faults  # 93 % is measured
 
 
 @pytest.mark.parametrize(
     ("make", "least"),
-    [(exercises.begun, 16), (exercises.title, 16), (exercises.blurb, 12), (exercises.anything, 18)],
+    [(exercises.begun, 18), (exercises.title, 18), (exercises.blurb, 18), (exercises.anything, 18)],
 )
 def test_it_obeys_on_what_it_never_met(teller, make, least):
     passed, faults, _ = judged(teller, held_out(make, 20, seed=5), seed=5)
 
-    assert passed >= least, faults  # 97, 98, 81 and 100 % are measured
+    assert passed >= least, faults  # 99, 99, 100 and 99 % are measured
 
 
 def test_the_family_reads_prompts_as_training_wrote_them(teller):
@@ -127,6 +127,10 @@ def test_a_long_conversation_is_read_from_its_end(teller):
     read = prompter.read("chat", parse_inputs("chat", {"messages": told})).ids
 
     assert read == prompter.read("chat", parse_inputs("chat", {"messages": turns[-READ:]})).ids
+
+
+def test_the_catalog_asks_as_the_figures_did():
+    assert dict(MODEL.defaults) == json.loads((MODEL.weights / "recipe.json").read_text())["defaults"]
 
 
 def test_the_judges_were_judged():

@@ -21,7 +21,6 @@ from pipelines.training.tales.learner import EXERCISES
 from pipelines.training.tales.telling import Teller
 from pipelines.training.tales.tokens import WHOLE
 
-TEMPERATURE = 0.4  # as the catalog's row has it
 NGRAM = 8  # words
 OTHERS: tuple[Callable[..., Exercise], ...] = (
     exercises.begun,
@@ -49,7 +48,7 @@ def held_out(make: Callable[..., Exercise], count: int, seed: int) -> list[Exerc
 
 def judged(teller: Teller, asked: Sequence[Exercise], seed: int) -> tuple[int, Counter[str], list[str]]:
     """How many answers have no fault, the faults, and the answers."""
-    made = teller.tell(asked, seed, TEMPERATURE)
+    made = teller.tell(asked, seed)
     faults = [one.judge(text) for one, text in zip(asked, made, strict=True)]
     return sum(not found for found in faults), Counter(f for found in faults for f in found), made
 

@@ -17,9 +17,10 @@ from pipelines.training.export import finish, save_half
 from pipelines.training.optimizers import Pair, between_layers
 from pipelines.training.store import Store
 from pipelines.training.tales.exercises import draw
+from pipelines.training.tales.telling import LONGEST, MIN_P, TEMPERATURE, Teller
 from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
 
-CYCLES = (1200, 7300, 21300)
+CYCLES = (1200, 7300, 25500)
 """The steps at which the rate of learning has fallen to its floor; after all but the last it rises anew."""
 LAYERS = 4
 GROWS_AT = CYCLES[1]
@@ -29,7 +30,7 @@ MATRIX_RATE, OTHER_RATE = 6e-3, 4e-3
 WARM_UP = 40  # steps
 SPREAD = 0.02  # of fresh weights
 COPYING = 0.06  # what a head adds of the word that it looks at, about as much as that word's embedding
-LARGEST = 6_000_000  # bytes the exported folder may take
+LARGEST = 7_000_000  # bytes the exported folder may take
 
 
 def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -136,8 +137,6 @@ class Tales:
 
     def sample(self, path: Path) -> None:
         """A page of what it says now."""
-        from pipelines.training.tales.telling import Teller
-
         self.model.eval()
         thrown = dice(self.seed + 1, 0)
         exercises = [draw(thrown) for _ in range(8)]
@@ -171,6 +170,6 @@ def export(learner: Tales, store: Store, folder: Path) -> None:
         "optimizers": {"matrices": ["Muon", MATRIX_RATE], "others": ["AdamW", OTHER_RATE]},
         "tokens": len(learner.tokenizer),
         "seed": learner.seed,
-        "defaults": {"temperature": 0.4, "max_tokens": 256},
+        "defaults": {"temperature": TEMPERATURE, "min_p": MIN_P, "max_tokens": LONGEST},
     }
     finish(folder, store, recipe, largest=LARGEST)

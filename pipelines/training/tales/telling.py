@@ -11,6 +11,8 @@ from pipelines.training.tales.exercises import Exercise
 from pipelines.training.tales.tokens import Speller
 
 LONGEST = 256  # tokens of an answer
+TEMPERATURE, MIN_P = 1.0, 0.65
+"""As the catalog's row has them: of what is nearly as likely as the likeliest, anything."""
 TOGETHER = 64
 
 
@@ -20,7 +22,13 @@ class Teller:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
         self.model, self.tokenizer, self.speller = model, tokenizer, Speller(tokenizer)
 
-    def tell(self, exercises: Sequence[Exercise], seed: int, temperature: float = 0.4) -> list[str]:
+    def tell(
+        self,
+        exercises: Sequence[Exercise],
+        seed: int,
+        temperature: float = TEMPERATURE,
+        min_p: float = MIN_P,
+    ) -> list[str]:
         """An answer to each."""
         torch.manual_seed(seed)
         prompts = [self.speller.prompt(one) for one in exercises]
@@ -28,11 +36,12 @@ class Teller:
         told = [""] * len(prompts)
         for first in range(0, len(order), TOGETHER):
             some = order[first : first + TOGETHER]
-            for at, text in zip(some, self._together([prompts[at] for at in some], temperature), strict=True):
+            made = self._together([prompts[at] for at in some], temperature, min_p)
+            for at, text in zip(some, made, strict=True):
                 told[at] = text
         return told
 
-    def _together(self, prompts: list[list[int]], temperature: float) -> list[str]:
+    def _together(self, prompts: list[list[int]], temperature: float, min_p: float) -> list[str]:
         rows = self.tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
         with torch.inference_mode():
             made = self.model.generate(
@@ -42,6 +51,7 @@ class Teller:
                 do_sample=temperature > 0,
                 temperature=temperature or None,
                 top_k=0,
+                min_p=min_p or None,
             )
         return list(
             self.tokenizer.batch_decode(made[:, rows["input_ids"].shape[1] :], skip_special_tokens=True)
