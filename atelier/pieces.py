@@ -32,7 +32,7 @@ PIECES: Final[Sequence[Piece]] = (
         "film",
         "the picture, moving",
         "image-to-video",
-        {"prompt": "it moves from left to right", "image": {"job": "#picture"}},
+        {"prompt": "the red boat moves from left to right, at sea", "image": {"job": "#picture"}},
     ),
     Piece(
         "song",

@@ -109,7 +109,7 @@ def training_texts(steps: int, seed: int = 0) -> Iterable[str]:
         dice = course.dice(seed, number)
         for _ in range(EXERCISES):
             one = draw(dice)
-            yield f"{one.turns[0]}{one.answer}" if one.begins and not one.chat else one.answer
+            yield one.answer if one.chat else f"{one.turns[0]}{one.answer}"
 
 
 def ngrams(texts: Iterable[str]) -> list[tuple[str, ...]]:

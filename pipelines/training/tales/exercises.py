@@ -68,7 +68,7 @@ def pictured(dice: random.Random, held_out: bool = False) -> Exercise:
 
     whole = f"{title}\n\n{text}"
     if dice.random() < 0.7:
-        return Exercise("caption of a tale", (whole,), said, judge, chat=False, begins=True)
+        return Exercise("caption of a tale", (whole,), said, judge, chat=False)
     asked, _ = request(dice, facts)
     return Exercise("caption of a tale", (asked, whole, dice.choice(PICTURE_IT)), said, judge)
 

@@ -20,10 +20,10 @@ from pipelines.training.tales.exercises import draw
 from pipelines.training.tales.telling import LONGEST, MIN_P, TEMPERATURE, Teller
 from pipelines.training.tales.tokens import CONTEXT, Rows, Speller, build_tokenizer
 
-CYCLES = (1200, 7300, 25500)
-"""The steps at which the rate of learning has fallen to its floor; after all but the last it rises anew."""
+CYCLES = ((1200, 1.0), (7300, 1.0), (25500, 1.0), (26700, 0.15))
+"""The steps at which the rate of learning has fallen to its floor, and from what share of the highest."""
 LAYERS = 4
-GROWS_AT = CYCLES[1]
+GROWS_AT = CYCLES[1][0]
 """The step before which every second layer gets a new one behind it."""
 EXERCISES = 16  # a step: about seven rows of 256 tokens
 MATRIX_RATE, OTHER_RATE = 6e-3, 4e-3
@@ -93,7 +93,7 @@ class Tales:
 
     name = "tales"
 
-    def __init__(self, seed: int = 0, steps: int = CYCLES[-1], begin_with: Path | None = None) -> None:
+    def __init__(self, seed: int = 0, steps: int = CYCLES[-1][0], begin_with: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.seed, self.steps = seed, steps
         self.tokenizer = (
@@ -115,8 +115,9 @@ class Tales:
 
     def rate(self, number: int) -> float:
         """The share of the full rate, by the cycle that this step falls into."""
-        begin, end = next(cycle for cycle in pairwise((0, *CYCLES)) if number < cycle[1])
-        return rate(number - begin, min(end, self.steps) - begin, 1.0, warm_up=WARM_UP)
+        falls = pairwise(((0, 0.0), *CYCLES))
+        begin, end, peak = next((begin, end, peak) for (begin, _), (end, peak) in falls if number < end)
+        return rate(number - begin, min(end, self.steps) - begin, peak, warm_up=WARM_UP)
 
     def batch(self, number: int) -> dict[str, Tensor]:
         """The rows of one step."""
