@@ -226,7 +226,7 @@ class Words:
         return key in self.values
 
     def number(self, key: str, default: float = 0) -> float:
-        return float(self.values.get(key, default))
+        return float(self.values.get(key) or default)  # a bare word is no number
 
 
 class Script:
