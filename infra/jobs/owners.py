@@ -4,16 +4,15 @@ They are looked up when a job is submitted or claimed, so a change counts at onc
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import cast
 
-import redis
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.connections import Durability, translate
+from infra.connections import translate
 from infra.errors import BadSetting
-from infra.jobs.answers import Limits
 from infra.jobs.scripts import PREFIX
-from infra.jobs.writer import Ring, Writer, no_ring
+from infra.jobs.writer import Writer
 from infra.keys import OWNER
 
 OWN = PREFIX + "owner_settings"
@@ -53,30 +52,19 @@ class OwnerSettings(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
-def common_settings(limits: Limits) -> OwnerSettings:
-    """What holds for an owner that has nothing of its own."""
-    return OwnerSettings(
-        weight=1.0,
-        max_queued=limits.max_queued_per_owner,
-        max_running=limits.max_running_per_owner,
-        rate=limits.submit_rate_per_owner,
-        burst=limits.submit_burst_per_owner,
-    )
-
-
 class Owners(Writer):
     """Saying it again is safe."""
 
-    def __init__(
-        self,
-        state: redis.Redis,
-        *,
-        limits: Limits,
-        ring: Ring = no_ring,
-        durability: Durability = "always",
-    ) -> None:
-        super().__init__(state, limits=limits, ring=ring, durability=durability)
-        self.common = common_settings(limits)
+    @cached_property
+    def common(self) -> OwnerSettings:
+        """What holds for an owner that has nothing of its own."""
+        return OwnerSettings(
+            weight=1.0,
+            max_queued=self._limits.max_queued_per_owner,
+            max_running=self._limits.max_running_per_owner,
+            rate=self._limits.submit_rate_per_owner,
+            burst=self._limits.submit_burst_per_owner,
+        )
 
     def change(self, owner: str, changes: OwnerSettings) -> OwnerSettings:
         """Change those that were given to `changes`, None included: that one is as everybody's again. On

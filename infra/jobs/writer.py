@@ -29,6 +29,7 @@ class Writer:
         durability: Durability = "always",
     ) -> None:
         self._state = state
+        self._limits = limits
         self._scripts = Scripts(state, limits, durability)
         self._ring = ring
 
