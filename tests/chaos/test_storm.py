@@ -76,7 +76,8 @@ def _spoilt(evidence: Evidence) -> Iterator[tuple[Evidence, str]]:
     """The evidence with one thing wrong, and the check that must notice."""
     job = next(job for job in evidence.jobs.values() if job.status is Status.SUCCEEDED)
     key = f"j:{job.id}"
-    crash = json.dumps(asdict(replace(job.attempts[0], id="0" * 32, outcome=Outcome.CRASHED, worker="other")))
+    other = replace(job.attempts[0], id="0" * 32, outcome=Outcome.CRASHED, worker="other", error=None)
+    crash = json.dumps(asdict(other))
     doubled = evidence.accepted[0] | {"number": -1}
     ended_twice = ["job.started", "job.succeeded", "job.succeeded"]
     yield replace(evidence, accepted=evidence.accepted[1:]), "every_accepted_job_is_final"
