@@ -83,7 +83,7 @@ class Scripts:
         self._replicas = int(durability == "replicated")
         self._knows_flags: bool | None = None  # not asked yet
         self._heads: dict[str, bytes] = {}
-        self._together: Together[Call, Answer] = Together(partial(self._run_all, confirms=self._confirms))
+        self._together = Together[Call, Answer]()
 
     @translate()
     def run(self, name: str, /, **arguments: Any) -> Answer:
@@ -103,7 +103,7 @@ class Scripts:
     @translate()
     def run_together(self, name: str, /, **arguments: Any) -> Answer:
         """The same, in one round trip and one sync with what others in this process ask for meanwhile."""
-        return self._together.ask((name, arguments))
+        return self._together.ask((name, arguments), partial(self._run_all, confirms=self._confirms))
 
     def _run_all(self, calls: Sequence[Call], confirms: bool = False) -> list[Answer | Exception]:
         """The answer to each call, or its own error. A restarted server is given the scripts again."""

@@ -15,6 +15,9 @@ from infra.errors import StateUnavailable
 Q = TypeVar("Q")
 A = TypeVar("A")
 
+AnswerAll = Callable[[Sequence[Q]], Sequence[A | Exception]]
+"""Gives each request its answer or its own error; what it raises is everyone's."""
+
 MOST = 64
 """Requests in one batch, so that the last of them is answered well before clients give a reply up."""
 
@@ -22,22 +25,24 @@ MOST = 64
 class Together(Generic[Q, A]):
     """Batches the requests of this process's threads or greenlets; `ask` is safe to call from any of them."""
 
-    def __init__(self, answer_all: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
-        """`answer_all` gives each request its answer or its own error; what it raises is everyone's."""
-        self._answer_all = answer_all
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[_Asked[Q, A]] = []
         self._writing = False
 
-    def ask(self, request: Q) -> A:
-        """The answer to this request. Who is interrupted here takes it back, unless it is on its way."""
+    def ask(self, request: Q, answer_all: AnswerAll[Q, A]) -> A:
+        """The answer to this request. Who is interrupted here takes it back, unless it is on its way.
+
+        `answer_all` is the same for all who ask here. It is not kept: its owner, who keeps this, is thus freed
+        at once when it is dropped, and its connections with it.
+        """
         asked = _Asked[Q, A](request)
         with self._lock:
             self._waiting.append(asked)
             starts, self._writing = not self._writing, True
         try:
             if starts:
-                self._start()
+                self._start(answer_all)
             return asked.wait()
         except BaseException:
             with self._lock:
@@ -45,21 +50,21 @@ class Together(Generic[Q, A]):
                     self._waiting.remove(asked)
             raise
 
-    def _start(self) -> None:
+    def _start(self, answer_all: AnswerAll[Q, A]) -> None:
         """Write in a thread of its own: no caller's time limit may end the batch of the others."""
         try:
-            threading.Thread(target=self._write, name="together", daemon=True).start()
+            threading.Thread(target=self._write, args=[answer_all], name="together", daemon=True).start()
         except RuntimeError as error:
             with self._lock:
                 refused, self._waiting, self._writing = self._waiting, [], False
             for asked in refused:
                 asked.tell(StateUnavailable(f"Nothing can be written: {error}."))
 
-    def _write(self) -> None:
+    def _write(self, answer_all: AnswerAll[Q, A]) -> None:
         """Until nobody waits."""
         while batch := self._next():
             try:
-                answers = self._answer_all([asked.request for asked in batch])
+                answers = answer_all([asked.request for asked in batch])
             except Exception as error:  # noqa: BLE001 - raised again by each who waits
                 answers = [error] * len(batch)
             for asked, answer in zip(batch, answers, strict=True):
