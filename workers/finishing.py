@@ -4,24 +4,26 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 
-from workers.attempt import LiveAttempt
+T = TypeVar("T")
 
-THREADS = 4
+THREADS = 8
+"""As many as the largest batch: its jobs are then committed in one round trip and one sync (`Together`)."""
 WAITING_MOST = 32
 """Attempts that are being stored or wait for it; more have the work loop wait, so that a slow storage slows
 the claims and not the leases."""
 
 
-class Finishing:
+class Finishing(Generic[T]):
     """Finishes attempts side by side. A bug in `finish` breaks the worker, as in any of its threads."""
 
-    def __init__(self, finish: Callable[[LiveAttempt], None]) -> None:
+    def __init__(self, finish: Callable[[T], None]) -> None:
         self._finish = finish
         self._room = threading.BoundedSemaphore(WAITING_MOST)
         self._pool = ThreadPoolExecutor(THREADS, "finishing")
 
-    def submit(self, attempt: LiveAttempt) -> None:
+    def submit(self, attempt: T) -> None:
         """Have an attempt finished; waits while too many are."""
         self._room.acquire()
         self._pool.submit(self._run, attempt)
@@ -30,7 +32,7 @@ class Finishing:
         """Wait until all are finished."""
         self._pool.shutdown()
 
-    def _run(self, attempt: LiveAttempt) -> None:
+    def _run(self, attempt: T) -> None:
         try:
             self._finish(attempt)
         except BaseException:  # noqa: BLE001 - a pool would keep it to itself
