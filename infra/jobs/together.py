@@ -33,8 +33,8 @@ class Together(Generic[Q, A]):
     def ask(self, request: Q, answer_all: AnswerAll[Q, A]) -> A:
         """The answer to this request. Who is interrupted here takes it back, unless it is on its way.
 
-        `answer_all` is the same for all who ask here. It is not kept: its owner, who keeps this, is thus freed
-        at once when it is dropped, and its connections with it.
+        `answer_all` is the same for all who ask here. It is not kept: its owner, who keeps this, is so
+        freed at once when it is dropped, and its connections with it.
         """
         asked = _Asked[Q, A](request)
         with self._lock:
