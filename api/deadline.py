@@ -43,5 +43,10 @@ class _Overloaded(Problem):
         super().__init__("overloaded")
 
 
+def is_overloaded(error: BaseException) -> bool:
+    """Whether it says that the time was over: nothing is known then of what was under way."""
+    return isinstance(error, _Overloaded)
+
+
 def _timer() -> gevent.Timeout:
     return gevent.Timeout.start_new(ANSWER_SECONDS, _Overloaded)

@@ -4,7 +4,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,15 @@ from typing import Any
 
 from flask import g
 
-from api.deadline import waiting_for_client
+from api.deadline import is_overloaded, waiting_for_client
 from api.incoming import checked, counting_refusals, stored
 from api.problems import Fault, Problem
 from api.services import services
+from infra.errors import InfraError, Unavailable
 from infra.logs import get_logger
 from infra.media_check import CheckedMedia, MediaError, UnsupportedMedia
 from infra.outbound import Unreachable, UrlRefused
+from infra.storage.keys import upload_key
 from infra.uploads import Upload
 from pipelines.kinds import Media
 
@@ -83,8 +85,13 @@ class Downloads:
             media = self._get_all(Path(folder))
             if self._faults:
                 return []
-            uploads = {url: stored(each, _filename(url)) for url, each in media.items()}
+            uploads = {url: self._stored(each, url) for url, each in media.items()}
         return [(wanted, uploads[wanted.url]) for wanted in self._wanted]
+
+    def _stored(self, media: CheckedMedia, url: str) -> Upload:
+        upload = stored(media, _filename(url))
+        g.downloaded.append(upload)
+        return upload
 
     def _get_all(self, folder: Path) -> dict[str, CheckedMedia]:
         found: dict[str, CheckedMedia] = {}
@@ -111,6 +118,33 @@ class Downloads:
 
     def _fault(self, wanted: Wanted, detail: str) -> None:
         self._faults.append(Fault(f"{wanted.at}/url", detail))
+
+
+@contextmanager
+def dropped_if_refused() -> Iterator[None]:
+    """Round a submission: what was downloaded for one that is refused is not kept. Where a service does not
+    answer the jobs may exist, so then it stays until its life as an upload is over."""
+    g.downloaded = []
+    try:
+        yield
+    except (Problem, InfraError) as error:
+        if not isinstance(error, Unavailable) and not is_overloaded(error):
+            _drop(g.downloaded)
+        raise
+
+
+def _drop(uploads: Iterable[Upload]) -> None:
+    for upload in uploads:
+        try:
+            services().storage.delete(upload_key(upload.owner, upload.id))
+            services().uploads.forget(upload)
+        except Unavailable as error:  # the collector removes it when its life is over
+            log.warning(
+                "A download is removed later",
+                action="input.drop_later",
+                upload_id=upload.id,
+                error=str(error),
+            )
 
 
 class Budget:

@@ -8,6 +8,8 @@ from infra.uploads import UploadNotFound
 from pipelines.errors import RequestError
 from pipelines.kinds import parse_inputs
 
+GONE = "invalid_inputs"
+
 
 def retry(old: Job, new_id: str | None = None) -> Job:
     """The new job; Problem 422 when an upload that it needs is gone."""
@@ -22,7 +24,11 @@ def retry_if_possible(old: Job, new_id: str) -> bool:
     """For one of many: False when what it needs is gone."""
     try:
         retry(old, new_id)
-    except (Problem, RequestError):
+    except RequestError:
+        return False
+    except Problem as problem:
+        if problem.type.slug != GONE:
+            raise
         return False
     return True
 
@@ -38,4 +44,4 @@ def _keep_upload(field: str, upload_id: str, new_id: str) -> None:
         services().uploads.refer(upload_id, [new_id])
     except UploadNotFound:
         detail = "The upload that this job used is gone; submit a new job."
-        raise invalid(f"/inputs/{field}/upload", detail, slug="invalid_inputs") from None
+        raise invalid(f"/inputs/{field}/upload", detail, slug=GONE) from None

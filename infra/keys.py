@@ -18,6 +18,7 @@ import redis
 
 from infra.connections import translate
 from infra.errors import BadSetting
+from infra.metrics import STATE_FAILURES
 from infra.settings import Settings
 
 IDS = "atl:{g0}:keys"
@@ -141,8 +142,12 @@ class Keys:
 
     def _note_use(self, key_id: str, record: dict[str, str]) -> None:
         now = _now()
-        if now - int(record.get("last_used", 0)) >= LAST_USED_STEP_MS:
+        if now - int(record.get("last_used", 0)) < LAST_USED_STEP_MS:
+            return
+        try:
             self._state.hset(RECORD + key_id, "last_used", now)
+        except redis.ResponseError:  # its memory or disk is full: then too a key may cancel, fetch and delete
+            STATE_FAILURES.inc()
 
 
 class RememberedKeys(Keys):

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 
 from flask import Response, g, request
@@ -16,7 +17,7 @@ from api.services import services
 from infra.errors import JobNotFound, Unavailable
 from infra.jobs.events import Event, Events, EventType
 from infra.jobs.live import read_live
-from infra.jobs.record import Job
+from infra.jobs.record import Job, Status
 
 # Neither ends with an empty line: some clients take even that for an event.
 RECONNECT = b"retry: 1000\n"  # milliseconds until a browser connects again
@@ -28,33 +29,42 @@ WEBP = b"RIFF"
 def stream(job_id: str) -> Response:
     """The events after `Last-Event-ID`, then new ones as they come; 204 when the final one was seen."""
     query()
-    job = services().queue.get(job_id, g.owner)
-    past = services().events.read_of(job, request.headers.get("Last-Event-ID") or None)
-    if job.status.final and not past:
-        return empty()
+    place = request.headers.get("Last-Event-ID") or None
     with ExitStack() as opened:
-        watch = opened.enter_context(services().hub.watch(job_id))
-        frames = _frames(services().events, services().hub, watch, past, _latest(job))
+        watch = opened.enter_context(services().hub.watch(job_id))  # first: what comes meanwhile wakes it
+        job = services().queue.get(job_id, g.owner)
+        past = services().events.read_of(job, place)
+        if job.status.final and not past:
+            return empty()
+        frames = _frames(services().events, services().hub, watch, _Begin(place, past, _latest(job)))
         response = Response(frames, content_type="text/event-stream; charset=utf-8")
         response.headers["X-Accel-Buffering"] = "no"  # asks proxies not to hold events back
         response.call_on_close(opened.pop_all().close)
     return response
 
 
+@dataclass(frozen=True)
+class _Begin:
+    """What a stream begins with."""
+
+    place: str | None  # the last event that the client has seen; the past is never empty without one
+    past: Sequence[Event]
+    latest: Json | None
+
+
 def _latest(job: Job) -> Json | None:
     """Live progress for who comes in the middle of a run."""
-    progress = services().live.latest(job.id) if not job.status.final else None
+    running = job.status is Status.RUNNING
+    progress = services().live.latest(job.id, job.attempt_id) if running else None
     return _progressed(progress) if progress else None
 
 
-def _frames(
-    events: Events, hub: Hub, watch: Watch, past: Sequence[Event], latest: Json | None
-) -> Iterator[bytes]:
+def _frames(events: Events, hub: Hub, watch: Watch, begin: _Begin) -> Iterator[bytes]:
     """What is sent, until the final event or the end of this process."""
     yield RECONNECT
-    after = yield from _tell(past, None)
-    if latest is not None and after is not None:
-        yield _frame(EventType.PROGRESSED, latest)
+    after = yield from _tell(begin.past, begin.place)
+    if begin.latest is not None and after is not None:
+        yield _frame(EventType.PROGRESSED, begin.latest)
     while after is not None and not hub.closing:
         woken = watch.wait(LOOK_AGAIN_SECONDS)
         if not woken:

@@ -1,6 +1,7 @@
 """Jobs: submit, show, list, cancel, retry, delete."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from api import retrying
 from api.accepted import accepted
 from api.answers import empty, json_answer, not_modified
 from api.bodies import NOWHERE, Json, job_body, job_path
+from api.downloads import dropped_if_refused
 from api.filters import bad_cursor, filters_of, limit_of
 from api.problems import Problem
 from api.reading import idempotency_key, json_body, no_inputs, preferred_wait, query
@@ -39,7 +41,7 @@ def submit() -> Response:
     wait = preferred_wait()
     jobs = _waited(done.jobs, wait) if wait else done.jobs
     status = 200 if wait and all(job.status.final for job in jobs) else 202
-    shown = _told(done) if done.paused and not wait else [_shown(job) for job in jobs]
+    shown = _told(done) if done.paused and not wait else [_shown_anyway(job) for job in jobs]
     if isinstance(body, list):
         return json_answer({"data": shown}, status, headers)
     return json_answer(
@@ -99,7 +101,7 @@ def retry(job_id: str) -> Response:
     no_inputs()
     services().home.check()
     job = retrying.retry(services().queue.get(job_id, g.owner))
-    return json_answer(_shown(job), 202, {"Location": job_path(job.id)}, version=job.version)
+    return json_answer(_shown_anyway(job), 202, {"Location": job_path(job.id)}, version=job.version)
 
 
 def retry_many() -> Response:
@@ -140,10 +142,11 @@ def _replayed(idempotency: Idempotency | None) -> Enqueued | None:
 
 
 def _accept(body: object, idempotency: Idempotency | None) -> Enqueued:
-    jobs = jobs_of(body, g.owner)
-    services().home.check()
-    crash_point(CrashPoint.BEFORE_ENQUEUE)
-    done = services().queue.enqueue(jobs, idempotency)
+    with dropped_if_refused():
+        jobs = jobs_of(body, g.owner)
+        services().home.check()
+        crash_point(CrashPoint.BEFORE_ENQUEUE)
+        done = services().queue.enqueue(jobs, idempotency)
     crash_point(CrashPoint.AFTER_ENQUEUE)
     if not done.replayed:
         for job in done.jobs:
@@ -152,12 +155,12 @@ def _accept(body: object, idempotency: Idempotency | None) -> Enqueued:
 
 
 def _waited(jobs: Sequence[Job], wait: float) -> list[Job]:
-    """The jobs after `Prefer: wait`. They are accepted already, so a process full of watchers answers at
-    once."""
-    waited = list(jobs)
+    """The jobs after `Prefer: wait`, which is for all of them together. They are accepted already, so a
+    process full of watchers answers at once."""
+    waited, ends = list(jobs), time.monotonic() + wait
     with suppress(Problem, Unavailable, JobNotFound):
         for index, job in enumerate(jobs):
-            waited[index] = wait_until_final(job.id, job.owner, wait)
+            waited[index] = wait_until_final(job.id, job.owner, max(0.0, ends - time.monotonic()))
     return waited
 
 
@@ -167,15 +170,18 @@ def _told(done: Enqueued) -> list[Json]:
     return [job_body(job, standing=Standing(None, paused)) for job, paused in held]
 
 
+def _shown_anyway(job: Job) -> Json:
+    """The same for a job that was just accepted: that must be told, even if the present cannot be."""
+    try:
+        return _shown(job)
+    except (Problem, Unavailable):
+        return job_body(job, standing=NOWHERE)
+
+
 def _shown(job: Job) -> Json:
     """The body with what only the present tells: its place, or its live progress."""
     if job.status is Status.QUEUED:
         return job_body(job, standing=services().queue.standing(job) or NOWHERE)
     if job.status is Status.RUNNING:
-        return job_body(job, live=_live(job))
+        return job_body(job, live=services().live.latest(job.id, job.attempt_id))
     return job_body(job)
-
-
-def _live(job: Job) -> Json | None:
-    progress = services().live.latest(job.id)
-    return progress if progress and progress.get("attempt_id") == job.attempt_id else None

@@ -160,7 +160,8 @@ def _from_start(job: Job, events: Sequence[Event]) -> list[Event]:
     ]
     last = known[-1].id if known else f"0-{job.version}"
     if job.status is Status.RUNNING and text:
-        begun = [event.id for event in known if event.type == EventType.STARTED][-1]
+        starts = (event.id for event in reversed(known) if event.type == EventType.STARTED)
+        begun = next(starts, f"0-{job.version}")  # trimmed, where an attempt has written very much
         return [snapshot(job, begun), *text, *newer]
     return [*text, snapshot(job, last), *newer]
 

@@ -61,14 +61,16 @@ class Live:
         else:
             self._failing = False
 
-    def latest(self, job_id: str) -> dict[str, Any] | None:
-        """The progress published last; None when that was long ago, or the broker does not answer."""
+    def latest(self, job_id: str, attempt_id: str | None) -> dict[str, Any] | None:
+        """The progress that this attempt published last; None when that was long ago, or when the broker does
+        not answer."""
         try:
             text = self._broker.get(LAST + job_id)
         except redis.RedisError as error:
             self._note_failure(error)
             return None
-        return None if text is None else cast(dict[str, Any], json.loads(text))
+        found = cast(dict[str, Any], json.loads(text)) if text is not None else {}
+        return found if found.get("attempt_id") == attempt_id else None
 
     def answers(self) -> bool:
         """Whether the broker is there."""

@@ -18,7 +18,12 @@ from infra.outbound.errors import Unreachable, UrlRefused
 from infra.outbound.urls import NOT_PUBLIC, Url
 
 MOST_TRIED = 4  # addresses of one name
+MOST_LOOKUPS = 6
+"""Names that are looked up at once. A lookup cannot be stopped, and those of this process share gevent's ten
+threads: dead names must leave some for its own services."""
 Resolve = Callable[[str], list[str]]
+
+_lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
 
 
 def resolve(host: str) -> list[str]:
@@ -131,12 +136,17 @@ class CheckedBackend(httpcore.NetworkBackend):
                 answers.put(self._resolve(self._url.host))
             except Unreachable as error:
                 answers.put(error)
+            finally:
+                _lookups.release()
 
+        late = Unreachable(f"The name {self._url.host} could not be resolved in time.")
+        if not _lookups.acquire(timeout=self._deadline.left()):
+            raise late
         threading.Thread(target=ask, name="outbound-resolve", daemon=True).start()
         try:
             answer = answers.get(timeout=self._deadline.left())
         except queue.Empty:
-            raise Unreachable(f"The name {self._url.host} could not be resolved in time.") from None
+            raise late from None
         if isinstance(answer, Unreachable):
             raise answer
         return answer

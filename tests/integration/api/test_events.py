@@ -162,6 +162,32 @@ def test_resuming_misses_nothing_and_repeats_nothing(client: httpx.Client, hand:
         assert [event.id for event in rest.events] == [event.id for event in whole.events[cut:]]
 
 
+def test_who_has_seen_all_so_far_waits_for_what_comes(client: httpx.Client, hand: Hand) -> None:
+    job = submitted(client)
+    first = Follower(client, job)
+    queued = first.wait_for("job.queued")
+    again = Follower(client, job, after=queued.id)
+    wait_for(lambda: again.status == 200, what="a stream")
+    hand.finish()
+    assert again.join() == ["job.started", "job.succeeded"]
+    first.join()
+
+
+def test_the_progress_of_an_attempt_that_is_over_is_not_shown(
+    client: httpx.Client, hand: Hand, broker: StateServer
+) -> None:
+    job = submitted(client)
+    claimed = hand.claim()
+    with broker.client() as connection:
+        Live(connection).publish(job["id"], {"attempt_id": claimed.attempt_id, "fraction": 0.9})
+    hand.queue.requeue(*leases(claimed), Outcome.FAILED, JobError("x", "X", retryable=True), 0)
+    assert client.get(job["urls"]["self"]).json()["status"] == "queued"
+    follower = Follower(client, job)
+    follower.wait_for("job.queued")
+    hand.finish()
+    assert "job.progressed" not in follower.join()
+
+
 def test_reconnecting_past_the_end(client: httpx.Client, hand: Hand) -> None:
     job = submitted(client)
     hand.finish()

@@ -9,6 +9,9 @@ import httpx
 import pytest
 import redis
 
+from infra.jobs.answers import Limits
+from infra.jobs.owners import Owners, OwnerSettings
+from infra.jobs.scripts import PREFIX
 from infra.storage import open_storage
 from infra.storage.keys import upload_key
 from tests.integration.api.support import ApiServer, png, problem, submitted
@@ -79,6 +82,20 @@ def test_the_file_becomes_an_upload(downloading: ApiServer, files: ThreadingHTTP
         assert again.headers["Idempotency-Replayed"] == "true"
         submitted(client, using("https://unused.example/", inputs={"prompt": "x", "image": first}))
     assert files.RequestHandlerClass.asked == ["/a.png"]  # type: ignore[attr-defined]
+
+
+def test_nothing_stays_of_a_submission_that_is_refused(
+    downloading: ApiServer, files: ThreadingHTTPServer, records: redis.Redis
+) -> None:
+    url = f"http://127.0.0.1:{files.server_port}/a.png"
+    Owners(records, limits=Limits()).change("local", OwnerSettings(max_queued=1))
+    with downloading.client() as client:
+        submitted(client, using(url))
+        kept = set(open_storage(downloading.settings).entries("local/"))
+        problem(client.post("/v1/jobs", json=using(url)), 429, "owner_limit")
+    assert set(open_storage(downloading.settings).entries("local/")) == kept
+    assert records.zcard(PREFIX + "uploads:due") == 1
+    assert len(files.RequestHandlerClass.asked) == 2  # type: ignore[attr-defined]
 
 
 def test_an_input_for_sound_takes_a_sound(downloading: ApiServer, files: ThreadingHTTPServer) -> None:

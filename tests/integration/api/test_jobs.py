@@ -139,6 +139,14 @@ def test_waiting_ends_with_the_time(client: httpx.Client) -> None:
     assert 0.9 < time.monotonic() - begun < 5
 
 
+def test_a_list_is_waited_for_once(client: httpx.Client) -> None:
+    chain = [text_to_image() | {"ref": ref} for ref in "abcde"]
+    begun = time.monotonic()
+    answer = client.post("/v1/jobs", json=chain, headers={"Prefer": "wait=2"})
+    assert answer.status_code == 202
+    assert 1.9 < time.monotonic() - begun < 6  # not 5 times 2
+
+
 def test_submitting_and_waiting(client: httpx.Client, hand: Hand, queue: JobQueue) -> None:
     late = client.post("/v1/jobs", json=text_to_image(), headers={"Prefer": "wait=0.2"})
     assert late.status_code == 202

@@ -1,6 +1,7 @@
 """API keys: made once, kept as digests, revoked for good."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ def test_last_used_is_noted_once_a_minute(keys: Keys, monkeypatch: pytest.Monkey
         monkeypatch.setattr(keys_module, "_now", lambda now=now: now)
         keys.authenticate(text)
         assert keys.list()[0].last_used == noted
+
+
+def test_a_key_counts_when_its_use_cannot_be_noted(
+    start_server: Callable[..., StateServer],
+) -> None:
+    with start_server().client() as client:
+        _, text = Keys(client).create("alice")
+        client.config_set("maxmemory", "100kb")
+        found = Keys(client).authenticate(text)
+    assert found is not None
+    assert found.last_used is None
 
 
 @pytest.mark.parametrize("owner", ["", "Alice", "a/b", "a" * 65, "-a", "a b"])

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from infra.errors import BadSetting
-from infra.outbound import Allow, Outbound, Unreachable, UrlRefused, check_url
+from infra.outbound import Allow, Outbound, Unreachable, UrlRefused, check_url, connecting
 from infra.outbound.addresses import is_public
+from infra.outbound.connecting import MOST_LOOKUPS
 from infra.outbound.urls import LONGEST
 from tests.certificates import Certificate, self_signed
+from tests.servers import wait_for
 
 NOTHING = Allow()
 LOOPBACK = Allow.parse("127.0.0.0/8")
@@ -345,6 +347,25 @@ def test_a_slow_resolver_is_not_waited_for(tmp_path: Path) -> None:
 
     with pytest.raises(Unreachable, match="resolved in time"):
         download("https://slow.example/", tmp_path, resolve=slow, seconds=0.2)
+
+
+def test_names_that_nobody_answers_for_hold_only_so_many_threads(tmp_path: Path) -> None:
+    asked: list[str] = []
+    answered = threading.Event()
+
+    def silent(host: str) -> list[str]:
+        asked.append(host)
+        answered.wait(20)
+        return [PUBLIC]
+
+    try:
+        for number in range(MOST_LOOKUPS + 2):
+            with pytest.raises(Unreachable, match="resolved in time"):
+                download(f"https://dead{number}.example/", tmp_path, resolve=silent, seconds=0.1)
+        assert len(asked) == MOST_LOOKUPS
+    finally:
+        answered.set()
+    wait_for(lambda: connecting._lookups._value == MOST_LOOKUPS, what="threads that have ended")
 
 
 def test_plain_http_goes_only_where_the_network_allows_it(address: str, tmp_path: Path) -> None:

@@ -114,6 +114,19 @@ def test_who_has_missed_trimmed_events_gets_a_snapshot(bench: Bench) -> None:
     assert types(bench.told(job, "0-1")) == ["job.started"]
 
 
+def test_an_attempt_that_has_written_more_than_is_kept_can_be_watched(bench: Bench) -> None:
+    job = bench.start()
+    data = f'{{"version":{job.version},"attempt":"{job.attempt_id}","delta":"x"}}'
+    pipe = bench.state.pipeline()
+    for _ in range(2 * EVENTS_MAX):
+        pipe.xadd(f"{PREFIX}ev:{job.id}", {"type": "job.output", "data": data}, maxlen=EVENTS_MAX)
+    pipe.execute()
+
+    snapshot, *text = bench.told(job)
+    assert (snapshot.id, snapshot.type) == (f"0-{job.version}", "job.started")
+    assert set(types(text)) == {"job.output"}
+
+
 def test_events_end_some_time_after_the_job(bench: Bench) -> None:
     job = bench.finish()
     assert 3_500_000 < bench.state.pttl(f"{PREFIX}ev:{job.id}") <= 3_600_000

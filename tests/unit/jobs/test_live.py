@@ -31,8 +31,8 @@ def test_watchers_get_progress_and_previews(broker: StateServer, decode: bool) -
 
     wait_for(lambda: sees(3), what="three messages")
     assert shown == [Shown(PROGRESS, None), Shown(PROGRESS, b"\x00preview"), Shown(PROGRESS, None)]
-    assert live.latest("job_1") == PROGRESS
-    assert live.latest("job_3") is None
+    assert live.latest("job_1", "a1") == PROGRESS
+    assert live.latest("job_3", "a1") is None
     assert live.answers()
     subscription.close()
     client.close()
@@ -48,11 +48,11 @@ def test_a_broker_that_fails_is_logged_once_and_hurts_nobody(
 
     for _ in range(3):
         live.publish("job_1", PROGRESS)
-    assert live.latest("job_1") is None
+    assert live.latest("job_1", "a1") is None
     assert not live.answers()
     assert caplog.text.count("Live progress is not shown") <= 1
 
     server.start()
     live.publish("job_1", PROGRESS)
-    assert live.latest("job_1") == PROGRESS
+    assert live.latest("job_1", "a1") == PROGRESS
     client.close()
