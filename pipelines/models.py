@@ -198,13 +198,20 @@ class Model(BaseModel):
 
     def is_here(self) -> bool:
         """Whether this machine has the weights, so that a worker on it can serve the model."""
-        return bool(self.url or (self.weights and files_of(self.weights)))
+        try:
+            return bool(self.url or (self.weights and files_of(self.weights)))
+        except OSError:  # a network disk that is away
+            return False
 
     def stamp(self) -> int:
-        """Differs once a file of the weights was added, removed or written: cheap, unlike a digest."""
+        """Differs once a file of the weights was added, removed or written: cheap, unlike a digest. Also
+        while the folder cannot be read, or is written just now."""
         if self.weights is None:
             return 0
-        found = [(name, (self.weights / name).stat()) for name in files_of(self.weights)]
+        try:
+            found = [(name, (self.weights / name).stat()) for name in files_of(self.weights)]
+        except OSError:
+            return -1
         return hash(tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found))
 
     def check_weights(self) -> None:
@@ -217,15 +224,22 @@ class Model(BaseModel):
             raise ModelUnavailable(f"the weights of {self.name} are not at {self.weights}")
         try:
             check_safe(self.weights)
+            self._check_digest(self.weights)
         except FolderRefused as error:
             raise ModelUnavailable(
                 f"the weights of {self.name} at {self.weights} are refused: {error}"
             ) from error
-        checked = (self.weights, self.sha256, self.stamp())
+        except OSError as error:
+            raise ModelUnavailable(
+                f"the weights of {self.name} at {self.weights} cannot be read: {error.strerror}"
+            ) from error
+
+    def _check_digest(self, weights: Path) -> None:
+        checked = (weights, self.sha256, self.stamp())
         if self.sha256 and checked not in _CHECKED:
-            if digest_folder(self.weights) != self.sha256:
+            if digest_folder(weights) != self.sha256:
                 raise ModelUnavailable(
-                    f"the weights of {self.name} at {self.weights} are not the ones stated by sha256"
+                    f"the weights of {self.name} at {weights} are not the ones stated by sha256"
                 )
             _CHECKED.add(checked)
 

@@ -78,6 +78,8 @@ class LiveAttempt:
     """What the engine is told of it."""
     handed_over: float = 0.0
     """When it was given to the engine, by the monotonic clock."""
+    in_run: bool = False
+    """Whether the run that it was given to goes on, though it may have been stopped itself."""
     is_open: bool = True
     """Whether it has yet to run, or runs now."""
     verdict: Verdict = field(default_factory=Verdict)

@@ -59,8 +59,8 @@ class Course:
                 self._times.rows[self.model] = self._most
             case "progress" if message["total"]:
                 self._fraction = message["step"] / message["total"]
-            case "encoding":
-                self._encodes = True
+            case "encoding" if message["request"] in {attempt.id for attempt in self.attempts}:
+                self._encodes = True  # that of the run before says nothing of this one
 
     def ended(self) -> None:
         """The engine is free."""

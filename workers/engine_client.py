@@ -92,6 +92,11 @@ class Engine:
         """Whether it has requests of which it has not told the end."""
         return bool(self._watch.open)
 
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended while it was busy, which nobody has heard yet: `rest` does."""
+        return self.busy and self.pid is None
+
     def ensure(self) -> EngineProcess:
         """The running engine; another one is started when it is gone. Raises EngineDied, EngineHung."""
         if self._process is not None and not self._process.alive:
@@ -179,7 +184,9 @@ class Engine:
             self._watch.hear(message)
             if message is not None:
                 self.stock.note(message)
+            began = time.monotonic()
             yield message
+            self._watch.pause(time.monotonic() - began)
             for request in filter(stop, self._watch.not_told_to_stop()):
                 self._watch.tell_to_stop(request)
                 process.sender.send("stop", request=request)
@@ -246,6 +253,8 @@ class Watch:
         self._encoding: dict[str, float] = {}
         """Since when the output that is being written now, of a request, has been."""
         self._stop_told: dict[str, float] = {}
+        self._made: set[str] = set()
+        """Requests that have run: a stop is obeyed once those before it are written."""
         self._enter("beginning", deadlines.step)
 
     def begin(self, requests: set[str]) -> None:
@@ -269,6 +278,12 @@ class Watch:
         """From now on the engine has `stop` seconds to end it."""
         self._stop_told[request] = time.monotonic()
 
+    def pause(self, seconds: float) -> None:
+        """So long nobody has listened: who hears a message may have to wait for the storage."""
+        self._heard += seconds
+        for since in (self._encoding, self._stop_told):
+            since.update({request: moment + seconds for request, moment in since.items()})
+
     def hear(self, message: Message | None) -> None:
         """Take note of a message, or of the lack of one; raises EngineHung or EngineDeaf."""
         now = time.monotonic()
@@ -277,7 +292,7 @@ class Watch:
         self._check("encoding", min(self._encoding.values(), default=now), self._deadlines.encode, now)
         # A run may have to wait for outputs to be written, of which there are too many.
         self._check(self._phase, self._heard, max(self._limit, self._writing_limit), now)
-        told = [self._stop_told[request] for request in self.open & self._stop_told.keys()]
+        told = [self._stop_told[request] for request in self.open & self._stop_told.keys() - self._made]
         if told and now - min(told) > self._deadlines.stop:
             raise EngineDeaf(f"The engine did not stop within {self._deadlines.stop:g} s.")
 
@@ -303,6 +318,8 @@ class Watch:
                 self._enter("running", self._deadlines.step)
             case "encoding":
                 self._encoding[message["request"]] = self._heard = now
+            case "finished":
+                self._made, self._heard = set(message.get("encoding", ())), now
             case name if name in LAST_WORDS:
                 for told in (self._encoding, self._stop_told):
                     told.pop(message["request"], None)

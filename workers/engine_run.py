@@ -82,10 +82,16 @@ class Run:
                 self.done(request, made)
 
     def _arriving(self, requests: list[Request], serves: Sequence[str]) -> Iterator[Request | None]:
-        """The requests and those that join them, until all are told; None while there is none."""
+        """The requests and those that join them, until all of these are told; None while there is none."""
+        here = {request.id for request in requests}
         yield from requests
-        while (joined := self._orders.joining(self._model, serves)) or self._open:
-            yield from self._take(joined) if joined else [None]
+        while (joined := self._orders.joining(self._model, serves)) or here & self._open.keys():
+            if joined is None:
+                yield None
+                continue
+            taken = self._take(joined)
+            here |= {request.id for request in taken}
+            yield from taken
 
     def _batch_progress(self, requests: Sequence[Request]) -> Callable[..., set[int]]:
         def progress(step: int, total: int, previews: Sequence[bytes | None] | None = None) -> set[int]:

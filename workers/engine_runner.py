@@ -87,8 +87,8 @@ class Runner:
     def _run(self, model: Model, run: Run) -> None:
         """All requests together; if that fails for a reason that may be one request's, each by itself."""
         if not self._is_over(model, run):
-            for request in run.waiting:
-                self._run_alone(model, run, request)
+            while waiting := run.waiting:  # of texts, some may have joined one of these
+                self._run_alone(model, run, waiting[0])
 
     def _is_over(self, model: Model, run: Run) -> bool:
         """Run all requests; False when it is worth trying them again, one by one. After a lack of memory no

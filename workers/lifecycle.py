@@ -10,9 +10,11 @@ A step that fails notes it on the attempt (`failure`), and the steps up to the c
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
+from pathlib import Path
 
 from infra.crash_points import CrashPoint, crash_point
 from infra.errors import StateUnavailable, StorageUnavailable
@@ -115,6 +117,8 @@ class Lifecycle:
         self._policy = policy
         self._patience = patience
         self._finishing = Finishing(self._finish)
+        self._late = deque[Path]()
+        """Folders of attempts that were stopped in a run that went on: it may read their inputs again."""
         self._runs = Runs(engine, self._end)
 
     @property
@@ -150,6 +154,8 @@ class Lifecycle:
         """
         if ready := self._those_that_may_run(attempts):
             self._runs.run(ready, lambda course: self._those_that_may_run(joining(course)))
+        while self._late:
+            self._scratch.remove(self._late.popleft())
 
     def rest(self) -> None:
         """Follow the engine until all that has run is written."""
@@ -294,7 +300,10 @@ class Lifecycle:
 
     def clean_up(self, attempt: LiveAttempt) -> None:
         """Remove the files here, those that an attempt without a result has stored, and log how it ended."""
-        self._scratch.remove(attempt.folder)
+        if attempt.in_run and attempt.stop is not None:
+            self._late.append(attempt.folder)
+        else:
+            self._scratch.remove(attempt.folder)
         if attempt.failure is not None and attempt.made and not attempt.unanswered:
             self._store.drop(attempt)
         counts.ended(attempt)

@@ -118,6 +118,8 @@ class WorkLoop(threading.Thread):
 
     def _is_ready(self) -> bool:
         """Whether the engine lives, started if need be: a worker whose engine does not start takes no job."""
+        if self._engine.lost:
+            self._lifecycle.rest()
         try:
             self._engine.ensure()
         except EngineFailure as error:

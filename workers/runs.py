@@ -8,7 +8,7 @@ from infra.logs import about
 from workers import counts
 from workers.attempt import LiveAttempt
 from workers.course import Course, Times
-from workers.engine_client import LAST_WORDS, Engine
+from workers.engine_client import LAST_WORDS, Engine, EngineDied
 from workers.failures import failure_of
 from workers.messages import Message
 from workers.orders import take
@@ -40,6 +40,7 @@ class Runs:
         alone = any(attempt.job.alone for attempt in attempts)
         if alone:
             self.rest()
+        self._fail_lost()
         course = Course(self.times)
 
         def joined() -> list[dict[str, Any]]:
@@ -49,17 +50,26 @@ class Runs:
         requests = self._hand_over(attempts, course)
         self._follow(self._engine.run(model, requests, self._is_to_stop, joined), course)
         course.ended()
+        for attempt in course.attempts:
+            attempt.in_run = False
         if alone:
             self.rest()
 
     def rest(self) -> None:
         """Follow the engine until all that has run is written."""
         self._follow(self._engine.rest(self._is_to_stop), None)
+        self._fail_lost()
+
+    def _fail_lost(self) -> None:
+        """End those whose engine was replaced while nobody heard it: they would be held for ever."""
+        if not self._engine.busy:
+            self._fail_all(EngineDied("The engine ended while it was not listened to."))
 
     def _hand_over(self, attempts: Sequence[LiveAttempt], course: Course) -> list[dict[str, Any]]:
         course.attempts += attempts
         for attempt in attempts:
             self._open[attempt.id], attempt.handed_over = attempt, time.monotonic()
+            attempt.in_run = True
         return [attempt.request for attempt in attempts]
 
     def _follow(self, messages: Iterable[Message], course: Course | None) -> None:
@@ -70,9 +80,12 @@ class Runs:
                     course.hear(message)
                 self._take(message, course.attempts if course is not None else [])
         except Exception as error:  # noqa: BLE001 - whatever it is, the jobs get an answer
-            for attempt in list(self._open.values()):
-                attempt.failure = failure_of(error, attempt)
-                self._end(attempt)
+            self._fail_all(error)
+
+    def _fail_all(self, error: Exception) -> None:
+        for attempt in list(self._open.values()):
+            attempt.failure = failure_of(error, attempt)
+            self._end(attempt)
 
     def _take(self, message: Message, running: Sequence[LiveAttempt]) -> None:
         if "request" not in message:

@@ -163,5 +163,5 @@ def errors_translated() -> Iterator[None]:
         raise EngineError("The model's server does not speak OpenAI's protocol.") from error
     except httpx.TimeoutException as error:
         raise TransientEngineError("The model's server gave no sign of life in time.") from error
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise TransientEngineError("The model's server cannot be reached, or broke off.") from error

@@ -105,6 +105,8 @@ class Fake:
                 stopped |= self._tell(scripts, progress, step, total)
             for script in scripts:
                 script.misbehave_after(step)
+        for path in (path for request in batch for path in request.files.values()):
+            path.read_bytes()  # families may need an input at any time, of a row that was stopped too
         outputs = [
             [] if row in stopped else self._outputs(request, script)
             for row, (request, script) in enumerate(zip(batch, scripts, strict=True))

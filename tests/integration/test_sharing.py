@@ -79,6 +79,24 @@ def test_one_that_is_cancelled_or_fails_leaves_the_others_samples_unchanged(
     ]
 
 
+def test_a_cancelled_neighbours_inputs_stay_as_long_as_the_run(cluster: Cluster, log: Path) -> None:
+    cluster.start_worker()
+    image = {"job": cluster.wait_for_end(cluster.submit("a star")).id}
+    first = cluster.submit(BUSY)
+    cluster.wait_until(first, lambda found: found.progress)
+    slow = f"steps=15 sleep=0.1 log={log}"
+    jobs = [cluster.submit(slow, kind="image-to-image", inputs={"image": image}) for _ in range(2)]
+    cluster.wait_until(jobs[1], lambda found: found.progress)
+    folder = next(cluster.settings.home.glob(f"work/worker-*/{cluster.job(jobs[1].id).attempt_id}"))
+    cluster.queue.cancel(jobs[1].id, OWNER)
+
+    ended = [cluster.wait_for_end(job) for job in jobs]
+
+    assert [batch_of(log, job) for job in ended] == [[2], [2]]
+    assert [job.status for job in ended] == [Status.SUCCEEDED, Status.CANCELLED]
+    wait_for(lambda: not folder.exists(), what="a folder that is removed")
+
+
 def test_a_crash_takes_nobody_down_twice(cluster: Cluster, log: Path) -> None:
     cluster.start_worker()
     jobs = busy_then(cluster, [f"a star log={log}", "crash", f"a boat log={log}", f"a tree log={log}"])

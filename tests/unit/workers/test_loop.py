@@ -21,6 +21,8 @@ from workers.trouble import Trouble
 class Broken:
     """An engine that does not start."""
 
+    lost = False
+
     def ensure(self) -> None:
         raise EngineDied("no driver")
 
@@ -58,6 +60,33 @@ def test_what_was_claimed_ahead_is_given_back_where_the_engine_does_not_start() 
     assert not loop._work()
     assert lifecycle.released == [job]
     assert trouble.text
+
+
+def test_a_dead_engines_last_words_are_heard_before_another_is_started() -> None:
+    done: list[str] = []
+
+    class Lost(Broken):
+        lost = True
+
+        def ensure(self) -> None:
+            done.append("ensure")
+
+    class Resting(Noted):
+        def rest(self) -> None:
+            done.append("rest")
+
+    parts: Any = dict.fromkeys(("claims", "storage", "upkeep"))
+    loop = WorkLoop(
+        **parts,
+        engine=cast(Any, Lost()),
+        lifecycle=cast(Any, Resting()),
+        bell=Bell(),
+        drain=Drain(60),
+        trouble=Trouble(),
+        seconds=0.1,
+    )
+    assert loop._is_ready()
+    assert done == ["rest", "ensure"]
 
 
 @pytest.mark.parametrize("error", [StateUnavailable("away"), WorkerPaused()])

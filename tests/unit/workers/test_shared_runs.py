@@ -1,16 +1,26 @@
 """Several requests in one run of a real engine: what happens to one leaves the others as they were."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.jobs.record import Outcome
 from pipelines.catalog import Catalog
+from pipelines.models import Model
+from tests.servers import wait_for
 from tests.unit.workers.conftest import FAKE_FAMILY
+from tests.unit.workers.jobs import a_job
+from workers.attempt import LiveAttempt
+from workers.drain import Drain
 from workers.engine_client import Deadlines, Engine, EngineDied
 from workers.messages import Message
+from workers.runs import Runs as WorkerRuns
+from workers.runs import no_others
 
 Told = dict[str, list[Message]]
 """What was told of each request, by its name; of the run as a whole under the empty name."""
@@ -112,6 +122,14 @@ def test_one_that_fails_leaves_the_others_samples_unchanged(runs: Runs, tmp_path
     assert {name: sample(told[name][-1]) for name in "ab"} == expected
 
 
+def test_texts_are_tried_again_one_by_one(runs: Runs, tmp_path: Path) -> None:
+    bug = f"at=0 fail=bug times=1 log={tmp_path / 'log'}"
+
+    told = runs.all_of({"a": bug, "b": "steps=2", "c": "steps=2"}, kind="text")
+
+    assert ends(told) == dict.fromkeys("abc", "done")
+
+
 def test_one_that_is_stopped_leaves_the_others_as_they_are(runs: Runs) -> None:
     stopped = False
 
@@ -146,6 +164,33 @@ def test_the_device_goes_on_while_outputs_are_written(runs: Runs, engine: Engine
     assert ends(runs.told(runs.heard)) == {"a": "done", "b": "done"}
     order = [m["request"] for m in runs.heard if m["is"] in ("progress", "done")]
     assert order.index("b") < len(order) - 1 - order[::-1].index("a")
+
+
+def test_what_an_engine_had_that_was_replaced_unheard_has_an_end(
+    runs: Runs, engine: Engine, tmp_path: Path
+) -> None:
+    # Given a picture that is being written, and an engine that dies and is replaced while nobody listens
+    ended: list[LiveAttempt] = []
+    worker = WorkerRuns(engine, ended.append)
+    attempt = LiveAttempt(a_job(crashes=0, rows=1), "a", tmp_path, Drain(60))
+    model, (attempt.request,) = runs.ordered({"a": "encode=3"}, "text-to-image")
+    attempt.model = Model.model_validate(model)
+    worker.run([attempt], no_others)
+    assert not ended
+    os.kill(engine.pid or 0, signal.SIGKILL)
+    wait_for(lambda: engine.lost, what="a lost engine")
+    engine.ensure()
+    # Then its attempt is not held for ever
+    worker.rest()
+    assert ended == [attempt]
+    assert attempt.outcome is Outcome.CRASHED
+
+
+def test_one_that_has_run_may_be_stopped_late(runs: Runs, engine: Engine) -> None:
+    # It waits to be written, longer than an engine may take to obey a stop
+    list(runs.start({"a": "encode=1", "b": "encode=1"}))
+    told = runs.told(list(engine.rest(lambda request: request == "b")))
+    assert ends(told) == {"a": "done", "b": "stopped"}
 
 
 def test_what_is_too_slow_to_be_written_is_told_of_both(runs: Runs, engine: Engine) -> None:
