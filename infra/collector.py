@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.crash_points import CrashPoint, crash_point
-from infra.errors import StorageFull, Unavailable
+from infra.errors import BadKey, StorageFull, StorageRefused, Unavailable
 from infra.jobs.answers import Expired
 from infra.jobs.queue import JobQueue
 from infra.logs import get_logger
@@ -27,6 +27,8 @@ BATCH = 100
 DRY_RUN_LIMIT = 10_000  # a dry run cannot page: what it looks at stays where it is
 COLLECT_EVERY_SECONDS = 60.0
 SEARCH_EVERY_SECONDS = 6 * 3600.0  # reads every key of the storage
+FIRST_SEARCH_SECONDS = 15 * 60.0  # a start should be quick; many a process does not live for hours
+STUCK_MOST = BATCH  # jobs whose objects cannot be removed; with more of them the rest waits for the next time
 
 log = get_logger()
 
@@ -48,8 +50,11 @@ def collect(queue: JobQueue, uploads: Uploads, storage: Storage, *, dry_run: boo
     jobs = archived = files = NONE
     for job, size in _jobs(queue, storage, limit, dry_run):
         jobs, archived = (jobs, archived + size) if job.archived else (jobs + size, archived)
-    for upload in uploads.due(queue, limit):
-        files += _collect_upload(upload, uploads, storage, dry_run)
+    while due := uploads.due(queue, limit):
+        for upload in due:
+            files += _collect_upload(upload, uploads, storage, dry_run)
+        if dry_run:
+            break
     return Collected(jobs, archived, files)
 
 
@@ -80,7 +85,7 @@ class Collector:
         self._uploads = uploads
         self._storage = storage
         self._records_keep_seconds = records_keep_seconds
-        self._searched_at = time.monotonic()  # the first search waits: a start should be quick
+        self._search_at = time.monotonic() + min(FIRST_SEARCH_SECONDS, SEARCH_EVERY_SECONDS)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
 
@@ -106,8 +111,8 @@ class Collector:
             log.info("Old records were archived", action="collector.archived", count=moved)
 
     def _search(self) -> None:
-        if time.monotonic() - self._searched_at > SEARCH_EVERY_SECONDS:
-            self._searched_at = time.monotonic()
+        if time.monotonic() > self._search_at:
+            self._search_at = time.monotonic() + SEARCH_EVERY_SECONDS
             _tell(search(self._queue, self._uploads, self._storage))
 
 
@@ -130,17 +135,32 @@ def _tell(done: Collected | Found) -> None:
 
 
 def _jobs(queue: JobQueue, storage: Storage, limit: int, dry_run: bool) -> Iterator[tuple[Expired, Tally]]:
-    """Each job that was removed, and its objects' bytes."""
-    while due := queue.expired(limit):
-        sizes = [_remove_prefix(storage, job_prefix(job.owner, job.id), dry_run) for job in due]
+    """Each job that was removed, and its objects' bytes. One whose objects cannot be removed stays, and holds
+    up no other."""
+    stuck: set[str] = set()
+    while due := [job for job in queue.expired(limit + len(stuck)) if job.id not in stuck]:
+        removed = [(job, size) for job in due if (size := _remove_job(storage, job, dry_run)) is not None]
         if dry_run:
-            yield from zip(due, sizes, strict=True)
+            yield from removed
             return
         crash_point(CrashPoint.JOB_OBJECTS_DELETED)
-        forgotten = [queue.forget(job.id) for job in due]
-        yield from ((job, size) for job, size, gone in zip(due, sizes, forgotten, strict=True) if gone)
-        if not any(forgotten):  # another collector is at the same ones
+        forgotten = [queue.forget(job.id) for job, _ in removed]
+        yield from (each for each, gone in zip(removed, forgotten, strict=True) if gone)
+        stuck |= {job.id for job in due} - {job.id for job, _ in removed}
+        elsewhere = removed and not any(forgotten)  # another collector is at the same ones
+        if elsewhere or len(stuck) > STUCK_MOST:
             return
+
+
+def _remove_job(storage: Storage, job: Expired, dry_run: bool) -> Tally | None:
+    """None where the storage has these objects and does not let them go."""
+    try:
+        return _remove_prefix(storage, job_prefix(job.owner, job.id), dry_run)
+    except (StorageRefused, BadKey) as error:
+        log.warning(
+            "A job's objects cannot be removed", action="collector.stuck", job_id=job.id, error=str(error)
+        )
+        return None
 
 
 def _remove_prefix(storage: Storage, prefix: str, dry_run: bool) -> Tally:

@@ -5,6 +5,7 @@ it names stays, also when the state server has lost everything, and its job is i
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,8 +20,8 @@ from infra.uploads import Uploads
 
 LEFTOVER_SECONDS = 86400.0  # no attempt runs and no put takes as long as a day
 FEW = 10
-"""So many jobs without any record may be the work of crashes. When there are more of them than of known jobs,
-then the state server is rather another one, or has lost its data: nothing of them is removed."""
+"""So many jobs, or uploads, without any record may be the work of crashes. When there are more of them than
+of known ones, the state server is rather another one, or has lost its data: nothing of them is removed."""
 
 log = get_logger()
 
@@ -56,7 +57,7 @@ def search(
         one.look_at(entries)
     found = replace(one.found, unfinished=storage.sweep(older_than_seconds, dry_run=dry_run))
     orphans = one.orphans
-    if one.unknown > max(FEW, one.known) and not strangers_too:
+    if one.is_elsewhere and not strangers_too:
         log.warning("Most jobs in the storage are unknown to the state server", action="collector.strangers")
         found, orphans = replace(found, strangers=len(orphans)), []
     if not dry_run:
@@ -76,13 +77,21 @@ class _Search:
         self.found = Found()
         self.failed: list[Entry] = []
         self.orphans: list[Entry] = []
-        self.known = self.unknown = 0
+        self._jobs, self._files = Counter[bool](), Counter[bool]()  # whether they are known
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this is rather another state server's storage."""
+        return any(seen[False] > max(FEW, seen[True]) for seen in (self._jobs, self._files))
 
     def look_at(self, entries: list[Entry]) -> None:
         """Objects with the same first two segments: those of one job, or one owner's uploads."""
         owner, second, *_ = entries[0].key.split("/")
         if second == UPLOADS:
-            self.orphans += [entry for entry in self._old(entries) if not self._is_upload(entry)]
+            for entry in self._old(entries):
+                known = self._uploads.exists(entry.key.rpartition("/")[2])
+                self._files[known] += 1
+                self.orphans += [] if known else [entry]
         else:
             self._look_at_job(owner, second, entries)
 
@@ -94,9 +103,9 @@ class _Search:
         if job is None:
             old = self._old(entries)
             self.orphans += old
-            self.unknown += bool(old)
+            self._jobs[False] += bool(old)
             return
-        self.known += 1
+        self._jobs[True] += 1
         if job.status.final:
             result = job.manifest.rpartition("/")[0] + "/" if job.manifest else None
             rest = [each for each in entries if each not in record]
@@ -118,9 +127,6 @@ class _Search:
 
     def _old(self, entries: Iterable[Entry]) -> list[Entry]:
         return [entry for entry in entries if entry.modified_ms <= self._newest_ms]
-
-    def _is_upload(self, entry: Entry) -> bool:
-        return self._uploads.exists(entry.key.rpartition("/")[2])
 
 
 def _groups(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -167,20 +167,23 @@ class Uploads:
 
     @translate()
     def due(self, queue: JobQueue, limit: int = 100) -> list[Upload]:
-        """Uploads to remove: their life is over and no existing job refers to them. Prolongs the referred
-        ones."""
-        now = self._now()
-        ids = cast("list[str]", self._state.zrangebyscore(PREFIX + "uploads:due", 0, now, start=0, num=limit))
-        over = []
-        for upload_id in ids:
-            upload = self._load(upload_id)
-            if upload is not None and self._is_needed(upload, queue):
-                self._state.zadd(PREFIX + "uploads:due", {upload_id: now + self._expires_ms}, xx=True)
-            elif upload is not None:
-                over.append(upload)
-            else:
-                self._state.zrem(PREFIX + "uploads:due", upload_id)
+        """Uploads to remove, some of them, if there are any: their life is over and no existing job refers to
+        them. Prolongs the referred ones that it meets."""
+        now, over = self._now(), list[Upload]()
+        while not over and (ids := self._over(now, limit)):
+            for upload_id in ids:
+                upload = self._load(upload_id)
+                if upload is not None and self._is_needed(upload, queue):
+                    self._state.zadd(PREFIX + "uploads:due", {upload_id: now + self._expires_ms}, xx=True)
+                elif upload is not None:
+                    over.append(upload)
+                else:
+                    self._state.zrem(PREFIX + "uploads:due", upload_id)
         return over
+
+    def _over(self, now: int, limit: int) -> list[str]:
+        found = self._state.zrangebyscore(PREFIX + "uploads:due", 0, now, start=0, num=limit)
+        return cast("list[str]", found)
 
     @translate()
     def forget(self, upload: Upload) -> None:

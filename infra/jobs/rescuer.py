@@ -42,6 +42,8 @@ class Rescuer:
             if not self._failing:
                 log.warning("The rescuer has to wait", action="rescuer.failed", error=str(error))
             self._failing = True
+        except Exception:  # what nobody foresaw must not end the thread: leases would run out unseen
+            log.exception("A tick has failed", action="rescuer.broken")
         else:
             self._failing = False
 

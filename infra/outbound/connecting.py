@@ -107,9 +107,18 @@ class CheckedBackend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
             self._deadline.watch(stream.get_extra_info("socket"))
+            self._check_time(stream)
             return stream
         self._deadline.left()
         raise Unreachable(f"No connection to {self._url.host} could be made.")
+
+    def _check_time(self, stream: httpcore.NetworkStream) -> None:
+        """The time may have been over before it was watched, and then nobody would shut it."""
+        try:
+            self._deadline.left()
+        except Unreachable:
+            stream.close()
+            raise
 
     def _addresses(self) -> list[Address]:
         literal = self._url.address

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from infra.archive import Archive
 from infra.collector import Collected, Collector, archive, collect, usage_bytes
-from infra.errors import JobNotFound, StorageUnavailable
+from infra.errors import JobNotFound, StorageRefused, StorageUnavailable
 from infra.jobs.answers import Committed, Limits, WorkerCard
 from infra.jobs.queue import JobQueue
 from infra.jobs.record import Job, NewJob, Status, new_attempt_id, new_job_id
@@ -158,6 +158,26 @@ def test_the_record_stays_until_the_objects_are_gone(house: House) -> None:
     assert house.queue.get(job.id).id == job.id
 
 
+def test_a_job_that_cannot_be_removed_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, others = house.finished(1), [house.finished(1) for _ in range(3)]
+    wait_for(lambda: len(house.queue.expired(10)) == 4, what="the expiry")
+    delete_prefix = house.storage.delete_prefix
+
+    def refuse(prefix: str) -> Tally:
+        if locked.id in prefix:
+            raise StorageRefused("object lock")
+        return delete_prefix(prefix)
+
+    monkeypatch.setattr(house.storage, "delete_prefix", refuse)
+    monkeypatch.setattr("infra.collector.BATCH", 1)
+    assert house.collect().jobs.count == len(others)
+    assert house.queue.get(locked.id).id == locked.id
+    monkeypatch.undo()
+    assert house.collect().jobs.count == 1
+
+
 def test_a_job_of_which_a_collector_died_in_between_is_finished_by_the_next(house: House) -> None:
     job = house.finished(1)
     wait_for(house.has_expired, what="the expiry")
@@ -300,6 +320,15 @@ class TestSearch:
         assert sorted(house.storage.list()) == before
         with pytest.raises(JobNotFound):
             house.queue.get(job.id, "local")
+
+    def test_a_state_server_that_knows_hardly_any_upload_lets_all_stay(self, house: House) -> None:
+        for _ in range(FEW + 1):
+            house.uploaded()
+        house.state.flushall()
+
+        assert house.search() == Found(strangers=FEW + 1)
+        assert len([*house.storage.list()]) == FEW + 1
+        assert house.search(strangers_too=True).orphans.count == FEW + 1
 
     def test_a_state_server_that_knows_hardly_any_job_lets_all_stay(self, house: House) -> None:
         for _ in range(FEW + 1):

@@ -7,6 +7,7 @@ import pytest
 from infra.errors import IdempotencyMismatch, JobGone, JobNotFound, OwnerLimit, SystemFull
 from infra.jobs.answers import Beat, Committed, Filters, OwnerUsage, Requeued
 from infra.jobs.record import SCHEMA, Idempotency, Job, JobError, Outcome, Priority, Status
+from infra.jobs.scripts import PREFIX
 from tests.unit.jobs.conftest import CARD, Bench
 
 KEY = Idempotency("key", "print")
@@ -363,6 +364,22 @@ def test_a_queued_job_fails_at_its_deadline(bench: Bench) -> None:
 
     assert error_of(bench.queue.get(job.id)) == "deadline_exceeded"
     assert error_of(bench.queue.get(after.id)) == "dependency_failed"
+
+
+def test_a_job_may_wait_for_one_that_is_just_being_restored(bench: Bench) -> None:
+    before = bench.add()
+    bench.state.hset(f"{PREFIX}j:{before.id}", "place", "")  # as a restore writes it first
+    after = bench.add(waits_for=[before.id])
+    bench.state.hset(f"{PREFIX}j:{before.id}", "place", "ready")
+
+    assert bench.queue.get(after.id).finished_at is None
+    job = bench.claim()
+    assert job is not None
+    assert job.id == before.id
+    bench.commit(job)
+    job = bench.claim()
+    assert job is not None
+    assert job.id == after.id
 
 
 @pytest.mark.parametrize("outcome", [Outcome.TIMED_OUT, Outcome.LOST, Outcome.RELEASED])

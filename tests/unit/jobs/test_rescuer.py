@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
@@ -65,6 +66,18 @@ def test_jobs_and_leases_survive_the_state_server(client: redis.Redis, server: S
     assert bench.queue.get(queued.id).status is Status.QUEUED
     assert bench.queue.get(running.id).status is Status.RUNNING
     assert bench.commit(running) == "ok"
+
+
+@pytest.mark.usefixtures("rescuers")
+def test_what_nobody_foresaw_ends_no_rescuer(client: redis.Redis) -> None:
+    # Given a tick that fails with an error that is no matter of waiting
+    client.set("atl:{g0}:lease", "no sorted set")
+    with capture_logs() as logs:
+        wait_for(lambda: "rescuer.broken" in [each["action"] for each in logs], what="the failure")
+    client.delete("atl:{g0}:lease")
+    bench = Bench(client, SHORT)
+    job = bench.start()
+    wait_for(lambda: bench.queue.get(job.id).status is Status.QUEUED, what="the rescue")
 
 
 def _answers(client: redis.Redis) -> bool:

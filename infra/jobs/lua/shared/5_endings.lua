@@ -54,12 +54,13 @@ local function inherited_error(ended)
   return fault('dependency_failed', 'Job ' .. ended.id .. ' failed.')
 end
 
--- How many jobs it must still wait for, and the first one that will never succeed.
+-- How many jobs it must still wait for, and the first one that will never succeed. One that is not final and has
+-- no place yet is about to be restored.
 local function dependencies(job, waits_for)
   local open, ended = 0, nil
   for _, id in ipairs(waits_for) do
     local other = load_job(id) or archived_job(id)
-    if other and other.place ~= '' then
+    if other and (other.place ~= '' or other.status == 'queued' or other.status == 'running') then
       open = open + redis.call('SADD', dependants_key(id), job.id)
     elseif other and other.status ~= 'succeeded' then
       ended = ended or other
