@@ -25,7 +25,10 @@ LEFT_OUT = (
 )
 """Not at all: it heals, is of the moment, or means nothing on another server."""
 
-HARMLESS = ("w:", "workers", "park:", "queues", "ticked_at", "hooked:cursor", "confirm", "skew", "fair:")
+HARMLESS = (
+    *("w:", "workers", "park:", "queues", "ticked_at", "hooked:cursor", "confirm", "skew", "fair:"),
+    *("keys", "key:"),  # an API that must have a key makes one at its start; those of the backup are added
+)
 """What processes leave on a server that has had no job yet: a restore minds them not."""
 
 

@@ -239,12 +239,14 @@ def test_workers_and_tickers_may_be_there_already(house: House) -> None:
     house.state.flushall()
     house.queue.tick()
     assert house.queue.claim(CARD, new_attempt_id()) is None
+    _, key = Keys(house.state).create("operator")
 
     restore(house.state, Limits(), house.file)
 
     claimed = house.queue.claim(CARD, new_attempt_id())
     assert claimed is not None
     assert claimed.id == job.id
+    assert Keys(house.state).authenticate(key) is not None
 
 
 class TestFile:
