@@ -20,6 +20,9 @@ LOOK_SECONDS = 0.1
 START_SECONDS = 120.0
 """Time to start: Python, and on a GPU torch and its driver, on a busy machine with a cold disk."""
 
+Order = tuple[Message, list[Message]]
+"""A model, and requests for it."""
+
 LAST_WORDS = {"done", "failed", "stopped"}
 """Messages after which a request is over."""
 
@@ -111,11 +114,12 @@ class Engine:
         model: dict[str, Any],
         requests: list[dict[str, Any]],
         stop: Callable[[str], bool],
-        joining: Callable[[], list[dict[str, Any]]] = list,
+        joining: Callable[[], Order | None] = lambda: None,
     ) -> Iterator[Message]:
         """Run requests on a model: every message of the engine until it can run others. Outputs may then
         still be being written: what is told of them comes with the next run, or with `rest`. Meanwhile it
-        asks `stop` which requests are to end, and `joining` for further ones to run beside these.
+        asks `stop` which requests are to end, and `joining` for further ones and their model: if it is the
+        same they run beside these, else after them.
 
         Raises EngineDied, EngineHung or EngineDeaf.
         """
@@ -133,8 +137,8 @@ class Engine:
                 if message is not None:
                     yield message
                 if more := joining():
-                    self._watch.open.update(request["request"] for request in more)
-                    process.sender.send("join", model=model, requests=more)
+                    self._watch.open.update(request["request"] for request in more[1])
+                    process.sender.send("join", model=more[0], requests=more[1])
 
         yield from self._guarded(process, until_free())
 

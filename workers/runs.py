@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from infra.logs import about
 from workers import counts
 from workers.attempt import LiveAttempt
 from workers.course import Course, Times
-from workers.engine_client import LAST_WORDS, Engine, EngineDied
+from workers.engine_client import LAST_WORDS, Engine, EngineDied, Order
 from workers.failures import failure_of
 from workers.messages import Message
 from workers.orders import take
@@ -43,12 +42,12 @@ class Runs:
         self._fail_lost()
         course = Course(self.times)
 
-        def joined() -> list[dict[str, Any]]:
-            return self._hand_over([] if alone else joining(course), course)
+        def joined() -> Order | None:
+            more = [] if alone else joining(course)
+            return self._hand_over(more, course) if more else None
 
-        model = attempts[-1].model.model_dump(mode="json")
-        requests = self._hand_over(attempts, course)
-        self._follow(self._engine.run(model, requests, self._is_to_stop, joined), course)
+        order = self._hand_over(attempts, course)
+        self._follow(self._engine.run(*order, self._is_to_stop, joined), course)
         course.ended()
         for attempt in course.attempts:
             attempt.in_run = False
@@ -65,12 +64,13 @@ class Runs:
         if not self._engine.busy:
             self._fail_all(EngineDied("The engine ended while it was not listened to."))
 
-    def _hand_over(self, attempts: Sequence[LiveAttempt], course: Course) -> list[dict[str, Any]]:
+    def _hand_over(self, attempts: Sequence[LiveAttempt], course: Course) -> Order:
         course.attempts += attempts
         for attempt in attempts:
             self._open[attempt.id], attempt.handed_over = attempt, time.monotonic()
             attempt.in_run = True
-        return [attempt.request for attempt in attempts]
+        model = attempts[-1].model.model_dump(mode="json")
+        return model, [attempt.request for attempt in attempts]
 
     def _follow(self, messages: Iterable[Message], course: Course | None) -> None:
         """Take what the engine says to whom it is about; if it fails, all that it has fails."""

@@ -52,7 +52,7 @@ class Conversation:
         waiting = list(joining)
 
         def come():
-            return [waiting.pop(0)] if waiting and self.count("delta") > 3 else []
+            return (self.model, [waiting.pop(0)]) if waiting and self.count("delta") > 3 else None
 
         def stop(name):
             return stop_when(name, self)
@@ -123,7 +123,7 @@ def test_who_comes_too_late_to_join_is_run_next(engine, talk, ask, catalog):
             process.sender.send("join", model=other, requests=[ask("late", max_tokens=4)])
         return False
 
-    run = engine.run(heard.model, [ask("first", temperature=0, max_tokens=60)], stop, joining=list)
+    run = engine.run(heard.model, [ask("first", temperature=0, max_tokens=60)], stop)
     heard.messages.extend(run)
     while ("late", "done") not in heard.ends() and (message := process.receiver.receive(60)) is not None:
         heard.messages.append(message)

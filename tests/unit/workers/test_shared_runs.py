@@ -17,7 +17,7 @@ from tests.unit.workers.conftest import FAKE_FAMILY
 from tests.unit.workers.jobs import a_job
 from workers.attempt import LiveAttempt
 from workers.drain import Drain
-from workers.engine_client import Deadlines, Engine, EngineDied
+from workers.engine_client import Deadlines, Engine, EngineDied, Order
 from workers.messages import Message
 from workers.runs import Runs as WorkerRuns
 from workers.runs import no_others
@@ -58,7 +58,7 @@ class Runs:
         *,
         kind: str = "text-to-image",
         stop: Callable[[str], bool] = lambda _: False,
-        joining: Callable[[], list[dict[str, Any]]] = list,
+        joining: Callable[[], Order | None] = lambda: None,
     ) -> Iterator[Message]:
         for message in self._engine.run(*self.ordered(prompts, kind), stop, joining):
             self.heard.append(message)
@@ -200,18 +200,21 @@ def test_what_is_too_slow_to_be_written_is_told_of_both(runs: Runs, engine: Engi
         list(runs.start({"b": "steps=200 sleep=0.1"}))
 
 
-def test_texts_join_while_others_are_written(runs: Runs) -> None:
-    _, (later,) = runs.ordered({"later": "steps=2"}, "text")
+@pytest.mark.parametrize(("revision", "starts"), [("1", 1), ("2", 2)])
+def test_texts_join_while_others_are_written_if_the_model_is_the_same(
+    runs: Runs, revision: str, starts: int
+) -> None:
+    model, later = runs.ordered({"later": "steps=2"}, "text")
     waiting = [later]
 
-    def joining() -> list[dict[str, Any]]:
+    def joining() -> Order | None:
         seen = any(message["is"] == "delta" for message in runs.heard)
-        return [waiting.pop()] if seen and waiting else []
+        return (model | {"revision": revision}, waiting.pop()) if seen and waiting else None
 
     told = runs.all_of({"first": "steps=6 sleep=0.1"}, kind="text", joining=joining)
 
     assert ends(told) == {"first": "done", "later": "done"}
-    assert [message["is"] for message in told[""]].count("started") == 1
+    assert [message["is"] for message in told[""]].count("started") == starts
     assert told[""][2]["serves"]
 
 
