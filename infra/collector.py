@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ DRY_RUN_LIMIT = 10_000  # a dry run cannot page: what it looks at stays where it
 COLLECT_EVERY_SECONDS = 60.0
 SEARCH_EVERY_SECONDS = 6 * 3600.0  # reads every key of the storage
 FIRST_SEARCH_SECONDS = 15 * 60.0  # a start should be quick; many a process does not live for hours
-STUCK_MOST = BATCH  # jobs whose objects cannot be removed; with more of them the rest waits for the next time
+STUCK_MOST = BATCH  # whose objects cannot be removed; with more of them the rest waits for the next time
 
 log = get_logger()
 
@@ -50,11 +51,8 @@ def collect(queue: JobQueue, uploads: Uploads, storage: Storage, *, dry_run: boo
     jobs = archived = files = NONE
     for job, size in _jobs(queue, storage, limit, dry_run):
         jobs, archived = (jobs, archived + size) if job.archived else (jobs + size, archived)
-    while due := uploads.due(queue, limit):
-        for upload in due:
-            files += _collect_upload(upload, uploads, storage, dry_run)
-        if dry_run:
-            break
+    for size in _uploads(queue, uploads, storage, limit, dry_run):
+        files += size
     return Collected(jobs, archived, files)
 
 
@@ -152,30 +150,52 @@ def _jobs(queue: JobQueue, storage: Storage, limit: int, dry_run: bool) -> Itera
             return
 
 
+def _uploads(
+    queue: JobQueue, uploads: Uploads, storage: Storage, limit: int, dry_run: bool
+) -> Iterator[Tally]:
+    """The bytes of each upload that was removed; as `_jobs`."""
+    stuck: set[str] = set()
+    while due := [each for each in uploads.due(queue, limit + len(stuck)) if each.id not in stuck]:
+        for upload in due:
+            size = _remove_upload(upload, uploads, storage, dry_run)
+            if size is None:
+                stuck.add(upload.id)
+            else:
+                yield size
+        if dry_run or len(stuck) > STUCK_MOST:
+            return
+
+
 def _remove_job(storage: Storage, job: Expired, dry_run: bool) -> Tally | None:
-    """None where the storage has these objects and does not let them go."""
-    try:
-        return _remove_prefix(storage, job_prefix(job.owner, job.id), dry_run)
-    except (StorageRefused, BadKey) as error:
-        log.warning(
-            "A job's objects cannot be removed", action="collector.stuck", job_id=job.id, error=str(error)
-        )
-        return None
-
-
-def _remove_prefix(storage: Storage, prefix: str, dry_run: bool) -> Tally:
-    """One, with the bytes below the prefix."""
+    """One, with the bytes below its prefix; None where the storage does not let them go."""
+    prefix = job_prefix(job.owner, job.id)
     if dry_run:
         return Tally(1, sum(entry.bytes for entry in storage.entries(prefix)))
-    return Tally(1, storage.delete_prefix(prefix).bytes)
+    with _letting_stay(storage, job_id=job.id):
+        return Tally(1, storage.delete_prefix(prefix).bytes)
+    return None
 
 
-def _collect_upload(upload: Upload, uploads: Uploads, storage: Storage, dry_run: bool) -> Tally:
-    if not dry_run:
+def _remove_upload(upload: Upload, uploads: Uploads, storage: Storage, dry_run: bool) -> Tally | None:
+    """The same for an upload and its record."""
+    if dry_run:
+        return Tally(1, upload.bytes)
+    with _letting_stay(storage, upload_id=upload.id):
         storage.delete(upload_key(upload.owner, upload.id))
         crash_point(CrashPoint.UPLOAD_OBJECT_DELETED)
         uploads.forget(upload)
-    return Tally(1, upload.bytes)
+        return Tally(1, upload.bytes)
+    return None
+
+
+@contextmanager
+def _letting_stay(storage: Storage, **which: str) -> Iterator[None]:
+    """Log that the storage refuses to remove these; where it refuses everything, raise as it does."""
+    try:
+        yield
+    except (StorageRefused, BadKey) as error:
+        storage.check()
+        log.warning("Objects cannot be removed", action="collector.stuck", error=str(error), **which)
 
 
 def _tree_bytes(folder: Path) -> int:

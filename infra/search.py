@@ -58,7 +58,7 @@ def search(
     found = replace(one.found, unfinished=storage.sweep(older_than_seconds, dry_run=dry_run))
     orphans = one.orphans
     if one.is_elsewhere and not strangers_too:
-        log.warning("Most jobs in the storage are unknown to the state server", action="collector.strangers")
+        log.warning("Most of the storage is unknown to the state server", action="collector.strangers")
         found, orphans = replace(found, strangers=len(orphans)), []
     if not dry_run:
         for entry in (*one.failed, *orphans):
@@ -88,10 +88,10 @@ class _Search:
         """Objects with the same first two segments: those of one job, or one owner's uploads."""
         owner, second, *_ = entries[0].key.split("/")
         if second == UPLOADS:
-            for entry in self._old(entries):
-                known = self._uploads.exists(entry.key.rpartition("/")[2])
-                self._files[known] += 1
-                self.orphans += [] if known else [entry]
+            unknown = [each for each in entries if not self._uploads.exists(each.key.rpartition("/")[2])]
+            old = self._old(unknown)
+            self._files += Counter({True: len(entries) - len(unknown), False: len(old)})
+            self.orphans += old
         else:
             self._look_at_job(owner, second, entries)
 

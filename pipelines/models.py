@@ -20,6 +20,7 @@ SLUG = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 LOADED_BY = {"family", "weights", "url", "revision", "sha256", "dtype", "options", "loras"}
 """The fields that decide what is loaded."""
 
+UNREADABLE = -1  # in place of a stamp
 _CHECKED: set[tuple[Path, str, int]] = set()
 """Folders, digests and stamps that this process has found to agree. Reading 60 GB takes a minute, and an
 engine may load the same model many times."""
@@ -211,7 +212,7 @@ class Model(BaseModel):
         try:
             found = [(name, (self.weights / name).stat()) for name in files_of(self.weights)]
         except OSError:
-            return -1
+            return UNREADABLE
         return hash(tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found))
 
     def check_weights(self) -> None:
@@ -241,7 +242,8 @@ class Model(BaseModel):
                 raise ModelUnavailable(
                     f"the weights of {self.name} at {weights} are not the ones stated by sha256"
                 )
-            _CHECKED.add(checked)
+            if checked[2] == self.stamp() != UNREADABLE:  # nothing was written meanwhile
+                _CHECKED.add(checked)
 
 
 if __name__ == "__main__":

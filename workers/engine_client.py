@@ -137,7 +137,7 @@ class Engine:
                 if message is not None:
                     yield message
                 if more := joining():
-                    self._watch.open.update(request["request"] for request in more[1])
+                    self._watch.join({request["request"] for request in more[1]}, more[0] == model)
                     process.sender.send("join", model=more[0], requests=more[1])
 
         yield from self._guarded(process, until_free())
@@ -259,12 +259,19 @@ class Watch:
         self._stop_told: dict[str, float] = {}
         self._made: set[str] = set()
         """Requests that have run: a stop is obeyed once those before it are written."""
+        self._later: set[str] = set()
+        """Requests whose run has not begun."""
         self._enter("beginning", deadlines.step)
 
     def begin(self, requests: set[str]) -> None:
         """A run begins."""
         self.open |= requests
         self._enter("beginning", self._deadlines.step)
+
+    def join(self, requests: set[str], now: bool) -> None:
+        """These run beside the others now, or after them: until then they hear no stop."""
+        self.open |= requests
+        self._later |= set() if now else requests
 
     def finish(self) -> None:
         """No run is left; outputs may be."""
@@ -296,9 +303,14 @@ class Watch:
         self._check("encoding", min(self._encoding.values(), default=now), self._deadlines.encode, now)
         # A run may have to wait for outputs to be written, of which there are too many.
         self._check(self._phase, self._heard, max(self._limit, self._writing_limit), now)
-        told = [self._stop_told[request] for request in self.open & self._stop_told.keys() - self._made]
+        told = [self._stop_told[request] for request in self._hearing & self._stop_told.keys()]
         if told and now - min(told) > self._deadlines.stop:
             raise EngineDeaf(f"The engine did not stop within {self._deadlines.stop:g} s.")
+
+    @property
+    def _hearing(self) -> set[str]:
+        """The requests that a stop ends at their next step."""
+        return self.open - self._made - self._later
 
     @property
     def _writing_limit(self) -> float:
@@ -320,6 +332,8 @@ class Watch:
                 self._enter("loading a model", self._deadlines.load)
             case "loaded" | "started":
                 self._enter("running", self._deadlines.step)
+                self._stop_told.update(dict.fromkeys(self._later & self._stop_told.keys(), now))
+                self._later.clear()
             case "encoding":
                 self._encoding[message["request"]] = self._heard = now
             case "finished":

@@ -44,6 +44,8 @@ class Run:
         self._model = order["model"]
         self._places: dict[str, Place] = {}
         self._open: dict[str, Request] = {}
+        self._tried: set[str] = set()
+        """The requests that are computed now; the other open ones are tried after them."""
         self._told_at: dict[str, float] = {}
         self._streams: dict[tuple[str, int], Stream] = {}
         self._blocked: dict[str, tuple[str, ...]] = {}
@@ -69,6 +71,7 @@ class Run:
         """Run these requests on a pipeline. Raises Stopped when all were stopped, or what the family
         raises.
         """
+        self._tried = {request.id for request in requests}
         if requests[0].kind in pipeline.capabilities.serves:
             pipeline.serve(self._arriving(requests, pipeline.capabilities.serves), self)
             return
@@ -83,14 +86,14 @@ class Run:
 
     def _arriving(self, requests: list[Request], serves: Sequence[str]) -> Iterator[Request | None]:
         """The requests and those that join them, until all of these are told; None while there is none."""
-        here = {request.id for request in requests}
         yield from requests
-        while (joined := self._orders.joining(self._model, serves)) or here & self._open.keys():
+        while (joined := self._orders.joining(self._model, serves)) or self._tried & self._open.keys():
+            self._end_stopped()
             if joined is None:
                 yield None
                 continue
             taken = self._take(joined)
-            here |= {request.id for request in taken}
+            self._tried |= {request.id for request in taken}
             yield from taken
 
     def _batch_progress(self, requests: Sequence[Request]) -> Callable[..., set[int]]:
@@ -99,6 +102,7 @@ class Run:
                 for request, preview in zip(requests, previews or [None] * len(requests), strict=True):
                     if request.id in self._open:
                         self._tell_progress(request, step, total, preview)
+            self._end_stopped()
             rows = {row for row, request in enumerate(requests) if self.stopped(request)}
             if len(rows) == len(requests):
                 raise Stopped
@@ -108,6 +112,12 @@ class Run:
             return rows
 
         return progress
+
+    def _end_stopped(self) -> None:
+        """End those that were stopped while they wait to be tried alone; their family ends the others."""
+        for request in self.waiting:
+            if request.id not in self._tried and self.stopped(request):
+                self.failed(request, Stopped())
 
     def _is_due(self, request: Request, step: int, total: int) -> bool:
         now = time.monotonic()
@@ -133,6 +143,7 @@ class Run:
             self._blocked[request.id] = blocked
 
     def progress(self, request: Request, step: int, total: int) -> None:
+        self._end_stopped()
         if self._is_due(request, step, total):
             self._tell_progress(request, step, total, None)
 

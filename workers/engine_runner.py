@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.crash_points import CrashPoint, crash_point
 from pipelines.base import Request
-from pipelines.errors import OutOfMemory, PipelineError, Stopped
+from pipelines.errors import EngineError, OutOfMemory, PipelineError, Stopped
 from pipelines.models import Model
 from workers.engine_cache import NoRoom, PipelineCache
 from workers.engine_errors import BROKEN_DEVICE, SPOILED, breaks_device, error_as_json, translate
@@ -89,6 +89,8 @@ class Runner:
         if not self._is_over(model, run):
             while waiting := run.waiting:  # of texts, some may have joined one of these
                 self._run_alone(model, run, waiting[0])
+                if waiting[0] in run.waiting:
+                    run.failed(waiting[0], EngineError("The model's family told no end of it."))
 
     def _is_over(self, model: Model, run: Run) -> bool:
         """Run all requests; False when it is worth trying them again, one by one. After a lack of memory no

@@ -154,12 +154,16 @@ class Lifecycle:
         """
         if ready := self._those_that_may_run(attempts):
             self._runs.run(ready, lambda course: self._those_that_may_run(joining(course)))
-        while self._late:
-            self._scratch.remove(self._late.popleft())
+        self._remove_late()
 
     def rest(self) -> None:
         """Follow the engine until all that has run is written."""
         self._runs.rest()
+        self._remove_late()
+
+    def _remove_late(self) -> None:
+        while self._late:
+            self._scratch.remove(self._late.popleft())
 
     def release(self, attempts: Iterable[LiveAttempt]) -> None:
         """Give back what was prepared and will not run here."""

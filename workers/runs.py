@@ -37,7 +37,7 @@ class Runs:
         that is being written, which it might take down with it.
         """
         alone = any(attempt.job.alone for attempt in attempts)
-        if alone:
+        if alone or self._engine.lost:
             self.rest()
         self._fail_lost()
         course = Course(self.times)

@@ -41,7 +41,7 @@ def submit() -> Response:
     wait = preferred_wait()
     jobs = _waited(done.jobs, wait) if wait else done.jobs
     status = 200 if wait and all(job.status.final for job in jobs) else 202
-    shown = _told(done) if done.paused and not wait else [_shown_anyway(job) for job in jobs]
+    shown = _told(done) if done.paused and not wait else _shown_anyway(jobs)
     if isinstance(body, list):
         return json_answer({"data": shown}, status, headers)
     return json_answer(
@@ -101,7 +101,7 @@ def retry(job_id: str) -> Response:
     no_inputs()
     services().home.check()
     job = retrying.retry(services().queue.get(job_id, g.owner))
-    return json_answer(_shown_anyway(job), 202, {"Location": job_path(job.id)}, version=job.version)
+    return json_answer(_shown_anyway([job])[0], 202, {"Location": job_path(job.id)}, version=job.version)
 
 
 def retry_many() -> Response:
@@ -170,12 +170,13 @@ def _told(done: Enqueued) -> list[Json]:
     return [job_body(job, standing=Standing(None, paused)) for job, paused in held]
 
 
-def _shown_anyway(job: Job) -> Json:
-    """The same for a job that was just accepted: that must be told, even if the present cannot be."""
-    try:
-        return _shown(job)
-    except (Problem, Unavailable):
-        return job_body(job, standing=NOWHERE)
+def _shown_anyway(jobs: Sequence[Job]) -> list[Json]:
+    """As `_shown`, for jobs that were just accepted: that must be told, even if the present cannot be."""
+    shown: list[Json] = []
+    with suppress(Problem, Unavailable):
+        for job in jobs:
+            shown.append(_shown(job))
+    return shown + [job_body(job, standing=NOWHERE) for job in jobs[len(shown) :]]
 
 
 def _shown(job: Job) -> Json:

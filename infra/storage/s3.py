@@ -144,9 +144,8 @@ class S3Storage:
         with _translated(prefix):
             refused = [*self._patient.remove_objects(self.bucket, (DeleteObject(each.key) for each in found))]
         if refused:
-            raise StorageUnavailable(
-                f"the storage server did not delete {len(refused)} objects: {refused[0].code}"
-            )
+            kind = StorageRefused if "AccessDenied" in {each.code for each in refused} else StorageUnavailable
+            raise kind(f"the storage server did not delete {len(refused)} objects: {refused[0].code}")
         return Tally(len(found), sum(each.bytes for each in found))
 
     def sweep(self, older_than_seconds: float, *, dry_run: bool = False) -> Tally:

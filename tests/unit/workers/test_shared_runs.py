@@ -130,6 +130,20 @@ def test_texts_are_tried_again_one_by_one(runs: Runs, tmp_path: Path) -> None:
     assert ends(told) == dict.fromkeys("abc", "done")
 
 
+def test_who_waits_to_be_tried_alone_can_be_stopped(runs: Runs, engine: Engine, tmp_path: Path) -> None:
+    # Given texts that are tried one by one, each for longer than an engine may take to obey a stop
+    bug = f"at=0 fail=bug times=1 steps=12 sleep=0.1 log={tmp_path / 'log'}"
+    slow = "steps=12 sleep=0.1"
+
+    def stop(request: str) -> bool:
+        return request == "c" and any(m["is"] == "delta" for m in runs.heard)
+
+    told = runs.all_of({"a": bug, "b": slow, "c": slow}, kind="text", stop=stop)
+
+    assert ends(told) == {"a": "done", "b": "done", "c": "stopped"}
+    assert engine.pid is not None
+
+
 def test_one_that_is_stopped_leaves_the_others_as_they_are(runs: Runs) -> None:
     stopped = False
 
@@ -177,7 +191,8 @@ def test_what_an_engine_had_that_was_replaced_unheard_has_an_end(
     attempt.model = Model.model_validate(model)
     worker.run([attempt], no_others)
     assert not ended
-    os.kill(engine.pid or 0, signal.SIGKILL)
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)
     wait_for(lambda: engine.lost, what="a lost engine")
     engine.ensure()
     # Then its attempt is not held for ever
