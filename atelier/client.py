@@ -177,10 +177,11 @@ class Client:
             for job in self.watch(job_id, timeout=timeout, patience=patience):
                 on_change(job)
             return job
+        patience = patience if timeout is None else min(patience, timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = LONG_POLL if deadline is None else min(LONG_POLL, deadline - time.monotonic())
-            job = self._held(job_id, max(0, int(left)), patience)
+            job = self._held(job_id, max(0.0, left), patience)
             if job.final:
                 return job
             _check_deadline(deadline, job)
@@ -193,6 +194,7 @@ class Client:
         Raises WaitTimeout after `timeout` seconds. Connects again while the server is away, for up to
         `patience` seconds.
         """
+        patience = patience if timeout is None else min(patience, timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         job = self._look(job_id, patience)
         yield job
@@ -231,9 +233,9 @@ class Client:
     def _look(self, job_id: str, patience: float) -> Job:
         return self._patiently(lambda: self.get(job_id), patience)
 
-    def _held(self, job_id: str, seconds: int, patience: float) -> Job:
+    def _held(self, job_id: str, seconds: float, patience: float) -> Job:
         """The job when it is final, or after so many seconds."""
-        headers = {"Prefer": f"wait={seconds}"}
+        headers = {"Prefer": f"wait={seconds:.1f}"}
         return self._job(
             self._patiently(
                 lambda: self._transport.json(

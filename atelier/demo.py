@@ -14,6 +14,9 @@ from atelier.errors import AtelierError
 from atelier.up import Say, is_ready
 from infra.embedded import read_instance, tether
 
+SERVERS: Final = ("ATELIER_REDIS_URL", "ATELIER_BROKER_URL", "ATELIER_STORAGE_URL")
+"""What the demo's own stack does not use: it must not take the jobs of a real one, nor move its records."""
+
 STOP_SECONDS: Final = 60.0  # drained workers and two servers end well within this
 
 
@@ -51,8 +54,9 @@ def _running(home: Path | None) -> str | None:
 @contextmanager
 def _own_stack(home: Path, say: Say) -> Iterator[str]:
     """`atelier up` on a free port, under a tether, so that nothing is left if the demo is killed."""
-    up = [sys.executable, "-m", "atelier", "up", "--host", "127.0.0.1", "--port", "0"]
-    process = tether.start(up, stdout=subprocess.PIPE, env={**os.environ, "ATELIER_HOME": str(home)})
+    up = [sys.executable, "-P", "-m", "atelier", "up", "--host", "127.0.0.1", "--port", "0"]
+    own = {name: value for name, value in os.environ.items() if name not in SERVERS}
+    process = tether.start(up, stdout=subprocess.PIPE, env={**own, "ATELIER_HOME": str(home)})
     try:
         yield _wait_until_ready(process, say)
     finally:

@@ -1,10 +1,13 @@
 """Fetching one artifact: whole or not at all, checked against its digest, continued where it was cut off."""
 
+import fcntl
 import hashlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import httpx
 
@@ -25,12 +28,37 @@ def download(transport: Transport, path: str, artifact: Artifact, target: Path) 
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{artifact.sha256[:16]}.part")
-    _fill(transport, path, artifact, part)
-    if _digest(part) != artifact.sha256:
-        part.unlink()
-        raise BrokenDownload(f"{artifact.name}: the bytes that came do not have the recorded digest")
-    _publish(part, target)
+    with _alone_at(part):
+        _fill(transport, path, artifact, part)
+        if _digest(part) != artifact.sha256:
+            part.unlink()
+            raise BrokenDownload(f"{artifact.name}: the bytes that came do not have the recorded digest")
+        _publish(part, target)
     return target
+
+
+@contextmanager
+def _alone_at(part: Path) -> Iterator[None]:
+    """Nobody else writes this file meanwhile, in no thread or process; waits for who does."""
+    while True:
+        with part.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is(file, part):  # who was before us has put it into its place, or removed it
+                continue
+            try:
+                yield
+            finally:
+                if _is(file, part) and not part.stat().st_size:
+                    part.unlink()
+            return
+
+
+def _is(file: IO[bytes], path: Path) -> bool:
+    """Whether that is still the file's name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _fill(transport: Transport, path: str, artifact: Artifact, part: Path) -> None:

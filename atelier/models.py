@@ -84,7 +84,12 @@ class HomeModels:
         """
         places = self.settings.places
         folder = places.weights.joinpath(*name.split("/"))
-        self.find(name)
+        try:
+            self.find(name)
+        except UnknownModel:
+            if remove_row(places.models, name):  # it says `enabled = false`
+                return None
+            raise
         if drop_keys(places.pulled, name, PULLED_KEYS):
             shutil.rmtree(folder, ignore_errors=not folder.exists())
             shutil.rmtree(places.weights / ".pulling" / name.replace("/", "--"), ignore_errors=True)
@@ -111,7 +116,7 @@ def _add_file(file: Path, into: Path) -> list[Model]:
     for table in ("model", "lora"):
         if rows := [_with_absolute_weights(row, file) for row in tables.get(table, [])]:
             append_rows(into, rows, table)
-    return [_any(catalog, row["name"]) for row in tables.get("model", [])]
+    return [_any(catalog, row["name"]) for row in tables.get("model", []) if row.get("enabled", True)]
 
 
 def _with_absolute_weights(row: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -10,6 +10,10 @@ from typing import Final
 
 from infra.embedded import tether
 
+OWN_CODE_ONLY: Final = {"PYTHONSAFEPATH": "1"}
+"""For a program and all that it starts: `python -m` would look in the folder that one stands in first, where
+a package of the same name, or a file that calls itself `json.py`, would be run."""
+
 FIRST_PAUSE: Final = (
     0.5  # seconds before a part that died is started again; doubled each time, up to LONGEST_PAUSE
 )

@@ -41,6 +41,9 @@ class Repeat:
 SAFE: Final = Repeat(lost=True)
 UNSAFE: Final = Repeat(lost=False)
 
+NOTHING_DONE: Final = frozenset({"system_full", "too_many_uploads", "too_many_watchers"})
+"""Errors of a server that is there and busy, and has refused before it began."""
+
 
 class Transport:
     """Sends requests to `url` as the owner of `api_key`. retries: how often a failed call is sent again."""
@@ -150,6 +153,8 @@ def _raise_for(response: httpx.Response) -> None:
 
 def _pause_before_retry(error: AtelierError, repeat: Repeat, pause: float) -> float | None:
     """Seconds to wait before the same call is sent again; None if it must not be."""
+    if isinstance(error, Unavailable) and not repeat.lost and error.slug not in NOTHING_DONE:
+        return None
     if isinstance(error, LimitReached | Unavailable):
         wait = error.retry_after if error.retry_after is not None else pause
         return wait + random.random() * FIRST_PAUSE if wait <= LONGEST_PAUSE else None

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Final, TypeVar
 
 from atelier.errors import AtelierError
-from atelier.part import Backoff, Part, tail
+from atelier.part import OWN_CODE_ONLY, Backoff, Part, tail
 from atelier.ports import free_port, local_url, port_is_free
 from atelier.transport import Transport
 from infra.embedded import EmbeddedServers, HomeLock, Instance, clear_instance, write_instance
@@ -150,7 +150,7 @@ class Supervisor:
 
     def _part(self, name: str, arguments: Sequence[str], stop_seconds: float) -> Part:
         log = self.settings.places.logs / f"{name}.log"
-        environment = {**self._threads(), **os.environ, **self.settings.environ()}
+        environment = {**self._threads(), **os.environ, **OWN_CODE_ONLY, **self.settings.environ()}
         return Part(name, [sys.executable, *arguments], environment, log, stop_seconds)
 
     def _threads(self) -> dict[str, str]:
@@ -232,6 +232,8 @@ class Supervisor:
                 raise KeyboardInterrupt  # the tethers kill what is left
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # under nohup
             signal.signal(number, on_signal)
 
 

@@ -74,7 +74,8 @@ def _examined(file: Path, anchors: Sequence[Path]) -> dict[str, Any]:
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise CannotVerify(f"{', '.join(missing)} must be installed for it: pip install 'atelier[verify]'")
     trusted = [word for path in anchors for word in ("--anchors", str(path))]
-    command = [sys.executable, "-m", "pipelines.provenance", *trusted, "--", str(file)]
+    # -P: the folder that one stands in may hold anybody's files, and -m would import them
+    command = [sys.executable, "-P", "-m", "pipelines.provenance", *trusted, "--", str(file)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atelier.cli.common import client_of, finish, output_of
-from atelier.cli.exits import Exit
+from atelier.cli.exits import Exit, exit_for, exit_for_status
 from atelier.cli.flags import makes
 from atelier.cli.making import Making
 from atelier.cli.outcome import fetch, print_parts, tell_failure
@@ -71,7 +71,7 @@ class Conversation:
             job = self._making.submit(self._client, "chat", {**self._inputs, "messages": asked})
         except Refused as error:
             self._output.error(error)
-            return Exit.INVALID
+            return exit_for(error)
         try:
             print_parts(self._client, job, self._output)
         except KeyboardInterrupt:
@@ -80,7 +80,7 @@ class Conversation:
         job = self._client.wait(job.id)
         if job.status != "succeeded":
             tell_failure(job, self._output)
-            return Exit.FAILED
+            return exit_for_status(job.status)
         if self._making.out is not None:
             fetch(self._client, job, self._making.out)
         answer = self._client.read(job, job.outputs[0]).decode()

@@ -46,7 +46,7 @@ def up(
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # a reader that has gone must not take the servers with it
+    with contextlib.suppress(OSError):  # a reader or terminal that is gone must not take the servers with it
         print(line, flush=True)
 
 
@@ -92,9 +92,11 @@ def _settings(**given: Any) -> Any:
 
 
 def _become(package: str, **given: Any) -> None:
+    from atelier.part import OWN_CODE_ONLY
     from infra.settings import variable
 
-    environment = {**os.environ, **{variable(name): str(value) for name, value in _set(given).items()}}
+    set_here = {variable(name): str(value) for name, value in _set(given).items()}
+    environment = {**os.environ, **OWN_CODE_ONLY, **set_here}
     os.execve(sys.executable, [sys.executable, "-m", package], environment)  # noqa: S606 - our own program
 
 

@@ -44,5 +44,5 @@ def restore(
 
 def run_admin(arguments: list[str], as_json: bool) -> None:
     """Run one of the operator's commands of `infra`, and end as it ends."""
-    command = [sys.executable, "-m", "infra.admin", *arguments, *(["--json"] if as_json else [])]
+    command = [sys.executable, "-P", "-m", "infra.admin", *arguments, *(["--json"] if as_json else [])]
     finish(subprocess.run(command, check=False).returncode)

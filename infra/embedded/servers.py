@@ -103,19 +103,26 @@ class EmbeddedServer:
         try:
             return bool(client.ping())
         except redis.BusyLoadingError:
-            self._wait_while_loading(client)
-            return True
+            return self._answers_once_loaded(client)
         except (redis.ConnectionError, redis.TimeoutError):
             return False
 
-    def _wait_while_loading(self, client: redis.Redis) -> None:
+    def _answers_once_loaded(self, client: redis.Redis) -> bool:
+        """False when it ends in the midst of it."""
         deadline = time.monotonic() + LOAD_SECONDS
-        while client.info("persistence")["loading"]:
+        while self._is_loading(client):
             if time.monotonic() > deadline:
                 raise ServerStartError(
                     f"The embedded {self.name} server still loads after {LOAD_SECONDS:.0f} s."
                 )
             time.sleep(10 * LOOK_SECONDS)
+        return self.alive
+
+    def _is_loading(self, client: redis.Redis) -> bool:
+        try:
+            return bool(client.info("persistence")["loading"])
+        except (redis.ConnectionError, redis.TimeoutError):
+            return self.alive  # it may be too busy to answer
 
     def _last_words(self) -> str:
         try:

@@ -1,6 +1,8 @@
 """`atelier verify` on what a running Atelier has made."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,22 @@ def test_a_changed_file_is_broken(stack: Stack, made: Path, tmp_path: Path) -> N
 
     assert done.returncode == 1
     assert "but changed since (assertion.dataHash.mismatch)" in done.stdout
+
+
+def test_files_that_lie_beside_it_are_not_run(stack: Stack, made: Path, tmp_path: Path) -> None:
+    for name in ("json", "argparse", "c2pa", "pipelines"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger was run')\n")
+
+    done = subprocess.run(
+        [Path(sys.executable).with_name("atelier"), "verify", made],
+        cwd=tmp_path,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_says_nothing_has_an_exit_code_of_its_own(stack: Stack, tmp_path: Path) -> None:

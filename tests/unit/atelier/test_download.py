@@ -1,6 +1,8 @@
 """Downloads are whole or not there, whatever the connection does."""
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -48,6 +50,28 @@ def test_the_bytes_are_written(server, tmp_path):
 
     assert path.read_bytes() == DATA
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_who_fetches_the_same_file_meanwhile_waits(server, tmp_path):
+    began, go = threading.Event(), threading.Event()
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        began.set()
+        assert go.wait(10)
+        send(DATA)(request)
+
+    server.answers = [slow, send(DATA)]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(fetch, server, tmp_path / "0.png")
+        assert began.wait(10)
+        second = pool.submit(fetch, server, tmp_path / "0.png")
+        with pytest.raises(TimeoutError):
+            second.result(0.3)
+        go.set()
+        assert first.result(10) == second.result(10)
+
+    assert (tmp_path / "0.png").read_bytes() == DATA
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_cut_download_goes_on_where_it_stopped(server, tmp_path):

@@ -1,6 +1,8 @@
 """Retries, and errors as types, against a server that misbehaves as told."""
 
 import json
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -94,6 +96,33 @@ def test_a_write_that_the_server_does_not_know_again_is_not_repeated_when_its_an
         client.retry("job_1")
 
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "times"),
+    [
+        (503, "state_unavailable", 1),
+        (503, "overloaded", 1),
+        (503, "system_full", 2),
+        (429, "rate_limited", 2),
+    ],
+)
+def test_such_a_write_is_repeated_only_where_nothing_can_have_been_done(server, status, slug, times):
+    server.answers = [problem(status, slug, headers={"Retry_After": "0"}), answer(202, JOB)]
+
+    with Client(server.url, "") as client, suppress(errors.Unavailable):
+        client.retry("job_1")
+
+    assert len(server.seen) == times
+
+
+def test_a_wait_keeps_its_time_though_the_server_is_away(unused_port):
+    began = time.monotonic()
+
+    with Client(f"http://127.0.0.1:{unused_port}", "") as client, pytest.raises(errors.Unreachable):
+        client.wait("job_1", timeout=0.2)
+
+    assert time.monotonic() - began < 20  # not the minute that it is patient for otherwise
 
 
 @pytest.mark.parametrize("repeat", [SAFE, UNSAFE])
