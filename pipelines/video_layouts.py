@@ -27,14 +27,14 @@ def animatediff(folder: Path) -> Row:
 
 
 def cogvideox(folder: Path) -> Row:
-    """Models that have learned the places of their patches make one size only."""
+    """Models that have learned the places of their patches make one size and length only."""
     transformer, vae = _part(folder, "transformer"), _part(folder, "vae")
     scale = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
     width, height = (int(transformer.get(side) or 0) * scale for side in ("sample_width", "sample_height"))
     limits = _limits(scale * int(transformer.get("patch_size") or 2), 8)
-    if transformer.get("use_learned_positional_embeddings"):
-        limits |= {"width": {"only": [width]}, "height": {"only": [height]}}
     frames = int(transformer.get("sample_frames") or 49)
+    if transformer.get("use_learned_positional_embeddings"):
+        limits |= {"width": {"only": [width]}, "height": {"only": [height]}, "frames": {"only": [frames]}}
     size = {"width": width or 720, "height": height or 480, "frames": frames, "fps": 8}
     return {"defaults": {**size, "steps": 50, "guidance": 6.0}, "limits": limits}
 

@@ -7,7 +7,8 @@ are marked as hooks.
 
 import inspect
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -108,7 +109,7 @@ class DiffusersFamily:
         wanted = getattr(batch[0].inputs, "loras", ())
 
         def make(largest: int) -> list[list[Output]]:
-            with _loras.applied(self.pipe, self.loras, wanted):
+            with _loras.applied(self.pipe, self.loras, wanted), _kept_format(getattr(self.pipe, "vae", None)):
                 return PipelineRun(self, batch, progress, largest).outputs()
 
         return halving(self.capabilities.most(batch[0].kind), make)
@@ -296,6 +297,17 @@ class DiffusersFamily:
                 return Previewer(self.decode, self.channels(), vae.device, exact)
         finally:
             vae.to(dtype)
+
+
+@contextmanager
+def _kept_format(vae: Any) -> Iterator[None]:
+    """Pipelines that decode in float32 leave the autoencoder so where the memory does not suffice."""
+    before = getattr(vae, "dtype", None)
+    try:
+        yield
+    finally:
+        if before is not None and vae.dtype != before:
+            vae.to(before)
 
 
 def takes(pipe: Any, argument: str) -> bool:

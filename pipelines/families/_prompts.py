@@ -3,7 +3,7 @@
 What looks like a control token in the caller's words, such as `<|end|>`, is read as plain letters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +44,11 @@ INFILLS = (
 )
 """The known spellings."""
 
-INFILL_ENDS = ("<|endoftext|>", "<|file_sep|>", "<file_sep>", "<|file_separator|>", "<|repo_name|>", "▁<EOT>")
-"""Tokens by which models say that the middle is done, beside the infill tokens themselves."""
+CODE_ENDS = (
+    *("<|endoftext|>", "<|file_sep|>", "<file_sep>", "<|file_separator|>", "<|repo_name|>"),
+    *("<|fim_pad|>", "▁<EOT>"),
+)
+"""Tokens by which models say that a file, or the middle of one, is done, beside the infill tokens."""
 
 
 class Prompter:
@@ -107,7 +110,7 @@ class Prompter:
             return self._instructed(inputs)
         if inputs.suffix:
             return self._infilled(inputs)
-        return Prompt(self._plain(inputs.prefix, add_special_tokens=True))
+        return Prompt(self._plain(inputs.prefix, add_special_tokens=True), ends=self._known(CODE_ENDS))
 
     def _instructed(self, inputs: Any) -> Prompt:
         """The instruction as a message, and the answer begun for the model: a code block, then the prefix.
@@ -132,10 +135,10 @@ class Prompter:
         ids = [*self._begin(), before, *self._plain(parts[0]), between, *self._plain(parts[1])]
         if infill.after:
             ids.append(self._vocabulary[infill.after])
-        ends = (infill.before, infill.between, infill.after, *INFILL_ENDS)
-        return Prompt(
-            ids, ends=frozenset(self._vocabulary[token] for token in ends if token in self._vocabulary)
-        )
+        return Prompt(ids, ends=self._known((infill.before, infill.between, infill.after, *CODE_ENDS)))
+
+    def _known(self, tokens: Iterable[str]) -> frozenset[int]:
+        return frozenset(self._vocabulary[token] for token in tokens if token in self._vocabulary)
 
     def _begin(self) -> list[int]:
         """What the tokenizer writes before every text."""

@@ -33,7 +33,8 @@ class AceStep(DiffusersFamily):
     readers: ClassVar = {}
 
     def __init__(self, pipe: Any, language: str = "en", **more: Any) -> None:
-        super().__init__(pipe, **more)
+        """Sound is decoded in pieces of half a minute: ten minutes at once would take tens of gigabytes."""
+        super().__init__(pipe, **{"tiling": True, **more})
         self.language = language
         """In which lyrics are sung, as a code of ISO 639."""
 

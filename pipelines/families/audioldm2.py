@@ -35,7 +35,21 @@ class AudioLDM2(DiffusersFamily):
         return {"language_model": model}
 
     def problems(self, request: Request) -> list[Problem]:
-        return [*super().problems(request), *_music.unheard(request.inputs, "lyrics", "temperature")]
+        return [
+            *super().problems(request),
+            *_music.unheard(request.inputs, "lyrics", "temperature"),
+            *self._unread_negative(request.inputs),
+        ]
+
+    def _unread_negative(self, inputs: Any) -> list[Problem]:
+        """The pipeline cuts the negative prompt to the length of the prompt."""
+        most, tokens = (
+            self.tokens("tokenizer_2", self.words(inputs, field)) for field in ("prompt", "negative_prompt")
+        )
+        if tokens <= most:
+            return []
+        detail = f"has {tokens} tokens; this model reads no more of it than the prompt has, {most}"
+        return [Problem("/inputs/negative_prompt", detail)]
 
     def words(self, inputs: Any, field: str) -> str:
         return _music.described(inputs) if field == "prompt" else super().words(inputs, field)

@@ -51,13 +51,18 @@ class CogVideoX(VideoFamily):
         return latents[:, latents.shape[1] // 2]
 
     def _other_size(self, inputs: Any) -> list[Problem]:
-        """Models that have learned the places of their patches do one size only."""
+        """Models that have learned the places of their patches do one size and length only; for another
+        length the pipeline would take computed places in silence."""
         config, scale = self.pipe.transformer.config, self.pipe.vae_scale_factor_spatial
         if not config.use_learned_positional_embeddings:
             return []
-        sides = {"width": config.sample_width * scale, "height": config.sample_height * scale}
+        learned = {
+            "width": config.sample_width * scale,
+            "height": config.sample_height * scale,
+            "frames": config.sample_frames,
+        }
         return [
-            Problem(f"/inputs/{field}", f"this model does {side} only")
-            for field, side in sides.items()
-            if getattr(inputs, field) != side
+            Problem(f"/inputs/{field}", f"this model does {size} only")
+            for field, size in learned.items()
+            if getattr(inputs, field) != size
         ]

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, ClassVar
 
+import torch
 from diffusers import (
     DPMSolverMultistepScheduler,
     SanaPipeline,
@@ -10,10 +11,12 @@ from diffusers import (
     SanaSprintPipeline,
 )
 
-from pipelines.base import Capabilities
+from pipelines.base import Capabilities, Request
+from pipelines.errors import Problem
 from pipelines.families import _schedulers
 from pipelines.families._bucket import Bucket
 from pipelines.families._diffusers import NEEDS, DiffusersFamily
+from pipelines.families._torch import memory_errors_translated
 
 
 class Sana(DiffusersFamily):
@@ -22,6 +25,17 @@ class Sana(DiffusersFamily):
     capabilities: ClassVar = Capabilities(max_batch=8, previews=True, needs=NEEDS)
     schedulers: ClassVar = {**_schedulers.FLOW, "dpm-solver": DPMSolverMultistepScheduler}
     readers: ClassVar = {"tokenizer": 300}
+
+    def __init__(self, pipe: Any, *arguments: Any, **more: Any) -> None:
+        """The pipeline only warns where its decoding runs out of torch's memory; our error it lets pass."""
+        decode = pipe.vae.decode
+
+        def translated(*given: Any, **named: Any) -> Any:
+            with memory_errors_translated():
+                return decode(*given, **named)
+
+        pipe.vae.decode = translated
+        super().__init__(pipe, *arguments, **more)
 
     def multiple(self, pipe: Any) -> int:
         return 32
@@ -46,6 +60,20 @@ class SanaSprint(Sana):
     }
     kinds: ClassVar = tuple(pipelines)
     schedulers: ClassVar = {}
+
+    def problems(self, request: Request) -> list[Problem]:
+        """From the first of its steps on it sees nothing of a picture."""
+        inputs, problems = request.inputs, super().problems(request)
+        strength = getattr(inputs, "strength", 1.0)
+        if strength < 1 and int(inputs.steps - inputs.steps * strength) == 0:
+            detail = (
+                f"with {inputs.steps} steps nothing of the picture would stay: lower it, or take more steps"
+            )
+            problems.append(Problem("/inputs/strength", detail))
+        return problems
+
+    def spatial(self, latents: torch.Tensor, bucket: Bucket) -> torch.Tensor:
+        return super().spatial(latents, bucket) / self.scheduler.config.sigma_data
 
     def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
         """The pipeline knows a place in the middle for two steps only."""

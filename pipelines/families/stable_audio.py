@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
+import torch
 from diffusers import StableAudioPipeline
 
 from pipelines.base import Capabilities, Request
@@ -17,6 +18,11 @@ class StableAudio(DiffusersFamily):
     kinds: ClassVar = tuple(pipelines)
     capabilities: ClassVar = Capabilities(max_batch=8, needs=(*NEEDS, "numpy", "torchsde"))
     schedulers: ClassVar = {}
+
+    @classmethod
+    def dtypes(cls, dtype: torch.dtype) -> Any:
+        """The transformer is told the time in its own format; in bfloat16 its first steps are all one."""
+        return torch.float32 if dtype == torch.bfloat16 else dtype
 
     def problems(self, request: Request) -> list[Problem]:
         inputs = request.inputs

@@ -24,6 +24,10 @@ class StableVideoDiffusion(VideoFamily):
         """Guidance grows from the first frame, which is given, to the last."""
         arguments = super().arguments(pipe, bucket)
         del arguments["prompt"]
+        if most := arguments.get("decode_chunk_size"):  # a piece must not hold frames of two videos
+            frames = bucket.inputs.frames
+            whole = max(size for size in range(1, frames + 1) if size <= most and frames % size == 0)
+            arguments["decode_chunk_size"] = whole
         return arguments | {
             "max_guidance_scale": arguments.pop("guidance_scale"),
             "fps": bucket.inputs.fps,

@@ -152,6 +152,7 @@ def test_lcm_needs_few_steps_and_no_guidance(models: Models) -> None:
         ("sd3", "image-to-image", {"scheduler": "unipc"}, "/inputs/scheduler"),
         ("sana-sprint", "text-to-image", {"scheduler": "euler"}, "/inputs/scheduler"),
         ("flux2-klein", "image-to-image", {"strength": 0.5}, "/inputs/strength"),
+        ("sana-sprint", "image-to-image", {"steps": 2, "strength": 0.6}, "/inputs/strength"),
         ("sd_x4", "upscale", {"factor": 2}, "/inputs/factor"),
         ("sd_latent_x2", "upscale", {"scheduler": "ddim"}, "/inputs/scheduler"),
     ],
@@ -216,6 +217,43 @@ def test_it_runs_in_half_precision(models: Models) -> None:
     family = load_family("sdxl").load(models.weights("sdxl"), "cpu", "float16", tiling=True)
     ((output,),) = family.run([models.request("sdxl")], Told())
     assert (family.pipe.vae.dtype, output.value.size) == (torch.float16, (64, 64))
+
+
+def short_of_memory(family: Any) -> None:
+    """Its autoencoder decodes one row at a time, no more."""
+
+    def decode(module: Any, given: tuple[torch.Tensor, ...]) -> None:
+        if len(given[0]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    family.pipe.vae.decoder.register_forward_pre_hook(decode)
+
+
+@pytest.mark.filterwarnings("ignore:.*upcast_vae:FutureWarning")  # diffusers' own
+@pytest.mark.parametrize("name", ["sana", "sdxl"])
+def test_where_decoding_takes_too_much_memory_rows_are_made_one_by_one(models: Models, name: str) -> None:
+    family = load_family(name).load(models.weights(name), "cpu", "float16" if name == "sdxl" else "float32")
+    family.pipe.vae.register_to_config(force_upcast=True)
+    dtype = family.pipe.vae.dtype
+    short_of_memory(family)
+
+    (outputs,) = family.run([models.request(name, n=2)], Told())
+
+    assert [output.bucket for output in outputs] == [1, 1]
+    assert family.pipe.vae.dtype == dtype
+
+
+def test_no_negative_prompt_is_not_an_empty_one_for_sdxl(models: Models) -> None:
+    family = models.load("sdxl")
+    read: list[int] = []
+    family.pipe.text_encoder_2.register_forward_pre_hook(lambda module, args: read.append(1))
+
+    counts = []
+    for words in ("", "an owl"):
+        family.run([models.request("sdxl", negative_prompt=words, guidance=5.0)], Told())
+        counts.append(len(read))
+
+    assert counts == [1, 3]  # the prompt; then both
 
 
 def test_flux_runs_twice_for_a_negative_prompt_if_its_row_says_so(models: Models) -> None:
