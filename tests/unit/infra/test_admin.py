@@ -15,6 +15,7 @@ from infra.admin import main
 from infra.embedded import EmbeddedServers, HomeLock, Instance, write_instance
 from infra.embedded.lock import is_held
 from infra.jobs.record import new_attempt_id, new_job_id
+from infra.jobs.scripts import PREFIX
 from infra.keys import Keys
 from infra.search import FEW
 from infra.settings import Settings
@@ -178,6 +179,7 @@ class TestBackup:
 
         done = admin(on_server, "backup", file)
         assert (done.code, done.stdout.startswith(f"Wrote {file}")) == (0, True)
+        valkey.client().hset(PREFIX + "paused", "queue:image", "{}")
         full = admin(on_server, "restore", file)
         assert (full.code, "is not empty" in full.stderr) == (1, True)
         valkey.client().flushall()

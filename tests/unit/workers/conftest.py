@@ -24,7 +24,7 @@ def fake_catalog() -> Catalog:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine with short deadlines, and room for two models."""
     monkeypatch.setenv("PYTHONPATH", str(FAKE_FAMILY))
-    engine = Engine("cpu", "auto", Deadlines(load=1.0, step=1.0, encode=4.0, stop=0.5))
+    engine = Engine("cpu", "auto", Deadlines(load=1.8, step=1.0, encode=4.0, stop=0.5))
     yield engine
     engine.close()
 
