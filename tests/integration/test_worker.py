@@ -136,7 +136,7 @@ def test_a_running_job_is_cancelled_within_a_step(cluster: Cluster) -> None:
 def test_an_engine_that_ignores_a_cancel_is_replaced(cluster: Cluster) -> None:
     engine = cluster.workers[0].wait_for_engine()
     job = cluster.submit("steps=200 sleep=0.2 ignore_stop")
-    cluster.wait_for_status(job, Status.RUNNING)
+    cluster.wait_until(job, lambda found: found.progress)  # before that the engine is not asked to stop
     cluster.queue.cancel(job.id, OWNER)
     assert cluster.wait_for_end(job).status is Status.CANCELLED
     assert cluster.workers[0].wait_for_engine(other_than=engine) != engine
