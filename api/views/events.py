@@ -30,27 +30,20 @@ def stream(job_id: str) -> Response:
     """The events after `Last-Event-ID`, then new ones as they come; 204 when the final one was seen."""
     query()
     place = request.headers.get("Last-Event-ID") or None
-    if _has_seen_all(*_past(job_id, place)):
+    job = services().queue.get(job_id, g.owner)
+    if job.status.final and not services().events.read_of(job, place):
         return empty()
     with ExitStack() as opened:
         watch = opened.enter_context(services().hub.watch(job_id))
-        job, past = _past(job_id, place)  # again: what has come since wakes the watch
-        if _has_seen_all(job, past):
+        job = services().queue.get(job_id, g.owner)  # again: what comes from now on wakes the watch
+        past = services().events.read_of(job, place)
+        if job.status.final and not past:
             return empty()
         frames = _frames(services().events, services().hub, watch, _Begin(place, past, _latest(job)))
         response = Response(frames, content_type="text/event-stream; charset=utf-8")
         response.headers["X-Accel-Buffering"] = "no"  # asks proxies not to hold events back
         response.call_on_close(opened.pop_all().close)
     return response
-
-
-def _past(job_id: str, place: str | None) -> tuple[Job, Sequence[Event]]:
-    job = services().queue.get(job_id, g.owner)
-    return job, services().events.read_of(job, place)
-
-
-def _has_seen_all(job: Job, past: Sequence[Event]) -> bool:
-    return job.status.final and not past
 
 
 @dataclass(frozen=True)
