@@ -132,8 +132,8 @@ def test_a_cancel_ends_it_while_it_runs(client: Client, models: Path, name: str)
         for field, value in LONG.items()
         if field in fields and (fields[field].default is not None or field in CASES[name].inputs[kind])
     }
-    rows = {} if "n" in limits else {"n": 4}
-    job = submitted(client, models.parent, name, kind, **longer, **rows, **CASES[name].longer)
+    longer |= ({} if "n" in limits else {"n": 4}) | CASES[name].longer
+    job = submitted(client, models.parent, name, kind, **longer)
 
     for seen in client.watch(job.id):
         if seen.progress and seen.progress.step:
