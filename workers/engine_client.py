@@ -11,7 +11,7 @@ from typing import Any
 from infra.settings import Settings
 from workers import counts
 from workers.engine_process import EngineProcess
-from workers.messages import Message, PipeClosed
+from workers.messages import Message, PipeClosed, PipeFull
 from workers.stock import Stock
 
 LOOK_SECONDS = 0.1
@@ -169,6 +169,10 @@ class Engine:
             if lost:
                 counts.engine_ended("died")
                 raise EngineDied(f"The engine ended with {how}.") from None
+        except PipeFull:
+            counts.engine_ended("hung")
+            self._end(process.abort)
+            raise EngineHung("The engine takes no orders.") from None
         except EngineHung:
             counts.engine_ended("hung")
             self._end(process.abort)

@@ -29,6 +29,9 @@ STEADY = {"MKL_DYNAMIC": "FALSE"}
 cores are halves of one, which it does not always believe, and another number of threads rounds another way: a
 seed's upscaled video was not the same bits after its worker had been replaced."""
 
+TAKE_SECONDS = 30.0
+"""Time for an engine to read an order; a thread of its own does nothing else."""
+
 BREATH_SECONDS = 0.05
 """Lines that follow one another this quickly are one record of the log: a traceback, a table."""
 
@@ -56,7 +59,7 @@ class EngineProcess:
         )  # fmt: skip
         os.close(to_engine[0])
         os.close(to_worker[1])
-        self.sender = Sender(to_engine[1])
+        self.sender = Sender(to_engine[1], TAKE_SECONDS)
         self.receiver = Receiver(to_worker[0])
         self._printer = threading.Thread(
             target=_log_prints, args=(cast(IO[bytes], self._process.stdout), self.pid), daemon=True

@@ -55,19 +55,28 @@ class PipeClosed(Exception):
     """The other end of the pipe is gone."""
 
 
-class Sender:
-    """Writes messages to a pipe; safe from several threads."""
+class PipeFull(Exception):
+    """The other end has not read for too long."""
 
-    def __init__(self, descriptor: int) -> None:
+
+class Sender:
+    """Writes messages to a pipe; safe from several threads. `patience`: for how many seconds it waits for a
+    reader that is busy; None: as long as there is one."""
+
+    def __init__(self, descriptor: int, patience: float | None = None) -> None:
         self._descriptor = descriptor
+        self._patience = patience
         self._lock = threading.Lock()
+        os.set_blocking(descriptor, patience is None)
 
     def send(self, name: str, **fields: Any) -> None:
-        """Write one message; PipeClosed when nobody reads any more."""
+        """Write one message; PipeClosed when nobody reads any more, PipeFull when nobody does in time."""
         line = memoryview(json.dumps({"v": SCHEMA, "is": name, **fields}).encode() + b"\n")
         with self._lock:
             try:
                 while line:
+                    if not select.select([], [self._descriptor], [], self._patience)[1]:
+                        raise PipeFull
                     line = line[os.write(self._descriptor, line) :]
             except OSError as error:
                 raise PipeClosed(str(error)) from error

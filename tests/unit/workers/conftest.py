@@ -1,6 +1,7 @@
 """An engine that knows the fake family, and requests for it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ FAKE_FAMILY = Path(__file__).parents[2] / "fake_family"
 
 Run = Callable[..., list[Message]]
 
+PATIENT = Deadlines(load=30.0, step=15.0, encode=30.0, stop=15.0)
+
+
+def impatient(**shorter: float) -> pytest.MarkDecorator:
+    """Of a test: the deadlines of its engine that are short."""
+    return pytest.mark.parametrize("deadlines", [replace(PATIENT, **shorter)], ids=[" ".join(shorter)])
+
 
 @pytest.fixture
 def fake_catalog() -> Catalog:
@@ -21,10 +29,16 @@ def fake_catalog() -> Catalog:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """An engine with short deadlines, and room for two models."""
+def deadlines() -> Deadlines:
+    """Longer than a busy machine needs; a test of one of them asks for a shorter one by `impatient`."""
+    return PATIENT
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, deadlines: Deadlines) -> Iterator[Engine]:
+    """An engine that has room for two models."""
     monkeypatch.setenv("PYTHONPATH", str(FAKE_FAMILY))
-    engine = Engine("cpu", "auto", Deadlines(load=1.8, step=1.0, encode=4.0, stop=0.5))
+    engine = Engine("cpu", "auto", deadlines)
     yield engine
     engine.close()
 

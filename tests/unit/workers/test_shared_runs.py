@@ -13,7 +13,7 @@ from infra.jobs.record import Outcome
 from pipelines.catalog import Catalog
 from pipelines.models import Model
 from tests.servers import wait_for
-from tests.unit.workers.conftest import FAKE_FAMILY
+from tests.unit.workers.conftest import FAKE_FAMILY, impatient
 from tests.unit.workers.jobs import a_job
 from workers.attempt import LiveAttempt
 from workers.drain import Drain
@@ -130,6 +130,7 @@ def test_texts_are_tried_again_one_by_one(runs: Runs, tmp_path: Path) -> None:
     assert ends(told) == dict.fromkeys("abc", "done")
 
 
+@impatient(stop=0.5)
 def test_who_waits_to_be_tried_alone_can_be_stopped(runs: Runs, engine: Engine, tmp_path: Path) -> None:
     # Given texts that are tried one by one, each for longer than an engine may take to obey a stop
     bug = f"at=0 fail=bug times=1 steps=12 sleep=0.1 log={tmp_path / 'log'}"
@@ -201,6 +202,7 @@ def test_what_an_engine_had_that_was_replaced_unheard_has_an_end(
     assert attempt.outcome is Outcome.CRASHED
 
 
+@impatient(stop=0.5)
 def test_one_that_has_run_may_be_stopped_late(runs: Runs, engine: Engine) -> None:
     # It waits to be written, longer than an engine may take to obey a stop
     list(runs.start({"a": "encode=1", "b": "encode=1"}))
@@ -208,6 +210,7 @@ def test_one_that_has_run_may_be_stopped_late(runs: Runs, engine: Engine) -> Non
     assert ends(told) == {"a": "done", "b": "stopped"}
 
 
+@impatient(encode=4.0)
 def test_what_is_too_slow_to_be_written_is_told_of_both(runs: Runs, engine: Engine) -> None:
     list(runs.start({"a": "encode=30"}))
 
@@ -226,7 +229,7 @@ def test_texts_join_while_others_are_written_if_the_model_is_the_same(
         seen = any(message["is"] == "delta" for message in runs.heard)
         return (model | {"revision": revision}, waiting.pop()) if seen and waiting else None
 
-    told = runs.all_of({"first": "steps=6 sleep=0.1"}, kind="text", joining=joining)
+    told = runs.all_of({"first": "steps=40 sleep=0.1"}, kind="text", joining=joining)
 
     assert ends(told) == {"first": "done", "later": "done"}
     assert [message["is"] for message in told[""]].count("started") == starts
