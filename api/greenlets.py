@@ -64,11 +64,20 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             client.sendall(answer)
 
     def run(self) -> None:
-        self._services.start()
+        alive = gevent.spawn(self._tell_that_it_lives)
+        try:
+            self._services.start()  # which may walk through a large home first
+        finally:
+            alive.kill()
         try:
             super().run()
         finally:
             self._services.stop()
+
+    def _tell_that_it_lives(self) -> None:
+        while True:
+            self.notify()
+            gevent.sleep(1.0)
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:

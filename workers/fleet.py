@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from types import FrameType
 
@@ -27,21 +26,30 @@ class Fleet:
     def __init__(self, settings: Settings, devices: list[str]) -> None:
         count = len(devices)
         self._members = [Member(settings, device, place, count) for place, device in enumerate(devices)]
-        self._stopping = threading.Event()
+        self._signals: list[
+            int
+        ] = []  # that asked for the end; the handler may come between any two lines below
 
     def run(self) -> int:
         """Keep the workers running until SIGTERM or SIGINT, then wait for their drains; the exit code."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
-        while not self._stopping.wait(LOOK_SECONDS):
+        while not self._signals:
             for member in self._members:
-                member.keep_running()
+                if not self._signals:
+                    member.keep_running()
+            time.sleep(LOOK_SECONDS)
+        while any(member.running for member in self._members):
+            while self._signals:
+                number = self._signals.pop(0)
+                for member in self._members:
+                    member.drain(number)
+                time.sleep(LOOK_SECONDS)  # two of the same that come close together would be one
+            time.sleep(LOOK_SECONDS)
         return max(member.wait() for member in self._members)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._stopping.set()
-        for member in self._members:
-            member.drain(number)
+        self._signals.append(number)
 
 
 class Member:
@@ -69,8 +77,12 @@ class Member:
 
     def drain(self, number: int) -> None:
         """Ask it to end, or, the second time, to hurry; by the signal that asked us."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.running:
             self._process.send_signal(number)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def wait(self) -> int:
         """Its exit code, once it has ended; 0 when it was not running."""

@@ -59,7 +59,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _remove_if_left(folder: Path) -> None:
     """Remove a folder whose worker is gone."""
-    lock = os.open(folder / LOCK, NEW_LOCK, 0o600)
+    try:
+        lock = os.open(folder / LOCK, NEW_LOCK, 0o600)
+    except FileNotFoundError:  # its worker has just removed it
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

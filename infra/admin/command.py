@@ -10,7 +10,7 @@ import redis
 
 from infra.settings import Settings
 
-OK, FAILED, INVALID, UNREACHABLE, NOT_FOUND, RUNNING = 0, 1, 2, 3, 6, 7
+OK, FAILED, INVALID, UNREACHABLE, NOT_FOUND, RUNNING, INTERRUPTED = 0, 1, 2, 3, 6, 7, 130
 
 Commands = Any  # argparse has no public name for what `add_subparsers` returns
 Run = Callable[[argparse.Namespace, Settings, redis.Redis], int]

@@ -8,6 +8,9 @@ from typing import Any
 import redis
 
 from infra.admin.command import NOT_FOUND, OK, Commands, finish, show, time_text
+from infra.connections import check_durable
+from infra.jobs.answers import Limits
+from infra.jobs.scripts import Scripts
 from infra.keys import Key, Keys, Scope
 from infra.settings import Settings
 
@@ -28,9 +31,11 @@ def add_commands(commands: Commands) -> None:
 
 
 def _create(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
+    scripts = _scripts(settings, state)
     key, text = Keys(state).create(given.owner, given.name, [given.scope] if given.scope else [])
     show(given, {**_shown(key), "key": text}, text)
     print("Keep it: it is not shown again.", file=sys.stderr)
+    scripts.confirm()
     return OK
 
 
@@ -45,11 +50,18 @@ def _list(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> 
 
 
 def _revoke(given: argparse.Namespace, settings: Settings, state: redis.Redis) -> int:
+    scripts = _scripts(settings, state)
     if not Keys(state).revoke(given.id):
         print(f"error: there is no key {given.id}", file=sys.stderr)
         return NOT_FOUND
+    scripts.confirm()  # a key that was revoked must not be good again after a crash
     show(given, {"id": given.id, "revoked": True}, f"Revoked {given.id}.")
     return OK
+
+
+def _scripts(settings: Settings, state: redis.Redis) -> Scripts:
+    """What confirms that a change is on disk; raises NotDurable before anything is changed."""
+    return Scripts(state, Limits.from_settings(settings), check_durable(state, settings.durability))
 
 
 def _shown(key: Key) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import redis
 
 from infra import logs
 from infra.admin import backups, collecting, keys, owners
-from infra.admin.command import FAILED, INVALID, RUNNING, UNREACHABLE
+from infra.admin.command import FAILED, INTERRUPTED, INVALID, RUNNING, UNREACHABLE
 from infra.backup import BadBackup
 from infra.connections import connect
 from infra.crash_points import arm
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InfraError as error:
         print(f"error: {error}", file=sys.stderr)
         return _exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _exit_code(error: InfraError) -> int:

@@ -28,22 +28,23 @@ def main(root: Path = ROOT) -> int:
     """Write the files; 1 if there are some already."""
     values = fresh()
     api_key = f"atl_{secrets.token_hex(8)}_{secrets.token_urlsafe(32)}"
-    folder = root / "secrets"
-    try:
-        folder.mkdir(mode=0o700)
-        _write(root / ".env", "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
-    except FileExistsError as error:
-        print(f"{error.filename} is there already; nothing was changed.", file=sys.stderr)
+    folder, variables = root / "secrets", root / ".env"
+    if there := [path for path in (folder, variables) if path.exists()]:
+        print(f"{there[0]} is there already; nothing was changed.", file=sys.stderr)
         return 1
+    folder.mkdir(mode=0o700)
+    _write(variables, "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
     _write(folder / "bootstrap_key", api_key, 0o444)
     _write(folder / "scraper_key", values["SCRAPER_KEY"], 0o444)
-    print(f"Wrote {root / '.env'} and {folder}/. The first API key is in {folder / 'bootstrap_key'}.")
+    _write(folder / "valkey.conf", f"requirepass {values['VALKEY_PASSWORD']}\n", 0o444)
+    print(f"Wrote {variables} and {folder}/. The first API key is in {folder / 'bootstrap_key'}.")
     return 0
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+        os.fchmod(file.fileno(), mode)  # whatever the umask
 
 
 if __name__ == "__main__":

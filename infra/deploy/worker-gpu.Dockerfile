@@ -7,6 +7,9 @@ RUN python -m venv /opt/atelier
 COPY constraints.txt ./
 RUN /opt/atelier/bin/pip install --no-cache-dir -c constraints.txt torch==2.13.0 \
     ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"}
+# built for the same CUDA; what else it needs comes below
+RUN /opt/atelier/bin/pip install --no-cache-dir -c constraints.txt --no-deps torch==2.13.0 torchvision \
+    ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"}
 COPY pyproject.toml README.md LICENSE ./
 COPY api api
 COPY atelier atelier

@@ -60,10 +60,10 @@ class HomeLock:
 
 
 def is_held(home: Path) -> bool:
-    """Whether some process serves `home` now."""
+    """Whether some process serves `home` now, as far as this user may know."""
     try:
         descriptor = os.open(Places(home).lock, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return False
     try:
         return not _locked(descriptor, fcntl.LOCK_SH, 0.0)

@@ -105,6 +105,11 @@ class Scripts:
         """The same, in one round trip and one sync with what others in this process ask for meanwhile."""
         return self._together.ask((name, arguments), partial(self._run_all, confirms=self._confirms))
 
+    @translate()
+    def confirm(self) -> None:
+        """Return once what others have written until now is on the server's disk, too."""
+        self._run_all([], confirms=self._confirms)
+
     def _run_all(self, calls: Sequence[Call], confirms: bool = False) -> list[Answer | Exception]:
         """The answer to each call, or its own error. A restarted server is given the scripts again."""
         answers = self._exchanged(calls, confirms)

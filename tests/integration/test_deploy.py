@@ -20,7 +20,8 @@ from tests.servers import S3Server, StateServer, free_port, valkey_program, wait
 
 ROOT = Path(__file__).parents[2]
 FAKE_FAMILY = ROOT / "tests/fake_family"
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
@@ -59,10 +60,22 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def valkey_as_composed() -> Iterator[tuple[StateServer, dict[str, str]]]:
-    values = runpy.run_path(str(ROOT / "infra/deploy/new_secrets.py"))["fresh"]()
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what new_secrets.py writes."""
+    folder = tmp_path_factory.mktemp("deployment")
+    runpy.run_path(str(ROOT / "infra/deploy/new_secrets.py"))["main"](folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def valkey_as_composed(secrets: Path) -> Iterator[tuple[StateServer, dict[str, str]]]:
+    values = dict(line.split("=", 1) for line in (secrets / ".env").read_text().splitlines())
     program, *options = words(SERVICES["valkey"]["command"], values)
     assert program == "valkey-server"
+    (mounted,) = SERVICES["valkey"]["secrets"]
+    there = f"/run/secrets/{mounted}"
+    assert there in options
+    options[options.index(there)] = str(secrets / COMPOSE["secrets"][mounted]["file"])
     server = _Locked(valkey_program(), options=tuple(options), port=free_port())
     server.password = values["VALKEY_PASSWORD"]
     server.start()
@@ -84,11 +97,10 @@ class _Locked(StateServer):
 def deployment(
     valkey_as_composed: tuple[StateServer, dict[str, str]],
     s3_rclone: S3Server,
-    tmp_path_factory: pytest.TempPathFactory,
+    secrets: Path,
 ) -> Iterator[Deployment]:
     valkey, values = valkey_as_composed
-    tmp_path = tmp_path_factory.mktemp("deployment")
-    runpy.run_path(str(ROOT / "infra/deploy/new_secrets.py"))["main"](tmp_path)
+    tmp_path = secrets
     api_port, worker_port = free_port(), free_port()
     local = {
         "ATELIER_REDIS_URL": valkey.url,

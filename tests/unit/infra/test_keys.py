@@ -134,11 +134,12 @@ class TestRememberedKeys:
         self, keys: Keys, remembered: RememberedKeys, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key, text = keys.create("alice")
+        now = time.monotonic()
+        monkeypatch.setattr(keys_module.time, "monotonic", lambda: now)
         assert remembered.authenticate(text) == key
         keys.revoke(key.id)
         assert remembered.authenticate(text) == key
-        later = time.monotonic() + REMEMBERED_SECONDS
-        monkeypatch.setattr(keys_module.time, "monotonic", lambda: later)
+        monkeypatch.setattr(keys_module.time, "monotonic", lambda: now + REMEMBERED_SECONDS)
         assert remembered.authenticate(text) is None
 
     def test_what_was_heard_of_counts_at_once(self, keys: Keys, remembered: RememberedKeys) -> None:
