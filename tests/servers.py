@@ -1,5 +1,6 @@
 """Real servers for tests, each in a folder of its own and ended with the test process, however that ends."""
 
+import math
 import os
 import shutil
 import signal
@@ -46,6 +47,17 @@ def missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing, and CI must have it")
     pytest.skip(f"{what} is missing")
+
+
+def quickest(call: Callable[[], float], enough: float, tries: int = 3) -> float:
+    """The least of the seconds that `call` gives, which are tried for until they are less than `enough`: what
+    else the machine does only adds to them."""
+    least = math.inf
+    for _ in range(tries):
+        least = min(least, call())
+        if least < enough:
+            break
+    return least
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:

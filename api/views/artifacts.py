@@ -30,7 +30,7 @@ def show(job_id: str, name: str) -> AnyResponse:
     job = services().queue.get(job_id, g.owner)
     artifact = _named(job, name)
     key = artifact_key(job.owner, job.id, job.attempt_id or "", artifact.name)
-    if services().settings.storage_public_url:
+    if services().settings.storage_public_url and request.method == "GET":  # which is what is signed
         url = services().storage.sign(key, SIGNED_SECONDS, _filename(job, artifact))
         if url is not None:
             return redirect(url, 302)
@@ -47,17 +47,27 @@ def _named(job: Job, name: str) -> Artifact:
 
 
 def _bytes(key: str, artifact: Artifact) -> Response:
-    wanted = request.headers.get("Range") if _range_still_fits(artifact) else None
+    ranged = request.method == "GET" and _range_still_fits(artifact)
+    wanted = request.headers.get("Range") if ranged else None
     span = requested_span(wanted, artifact.bytes)
     if request.method == "HEAD":
         chunks: Iterator[bytes] | Reader = iter(())
     else:
         chunks = _open(key, span.start if span else 0, span.end if span else None)
-    response = Response(chunks, status=206 if span else 200, content_type=artifact.media_type)
+    response = Response(chunks, status=206 if span else 200, content_type=_content_type(artifact))
     response.content_length = span.length if span else artifact.bytes
     if span:
         response.headers["Content-Range"] = span.content_range
     return response
+
+
+def _content_type(artifact: Artifact) -> str:
+    """Texts are UTF-8, which clients would not guess."""
+    return (
+        f"{artifact.media_type}; charset=utf-8"
+        if artifact.media_type == "text/plain"
+        else artifact.media_type
+    )
 
 
 def _open(key: str, start: int, end: int | None) -> Reader:

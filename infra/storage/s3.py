@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree.ElementTree import ParseError
 
 import certifi
 from minio import Minio
@@ -98,10 +99,13 @@ class S3Storage:
         self.check()
         with _opened(source) as (file, size):
             upload = _Hashing(file)
-            with _translated(key):
-                written = self._patient.put_object(
-                    self.bucket, key, upload, size, content_type=media_type, part_size=_part_bytes(size)
-                )
+            try:
+                with _translated(key):
+                    written = self._patient.put_object(
+                        self.bucket, key, upload, size, content_type=media_type, part_size=_part_bytes(size)
+                    )
+            except ObjectNotFound as error:  # of an upload in parts: the answer to its end was lost
+                raise StorageUnavailable(f"the storage server has lost {key} while it came") from error
         _check_arrival(key, written, upload)
         return Stored(key, size, upload.digest.hexdigest())
 
@@ -267,7 +271,9 @@ def _check_arrival(key: str, written: ObjectWriteResult, sent: _Hashing) -> None
     with keys that it does not hold itself.
     """
     etag = (written.etag or "").strip('"')
-    encryption = dict(written.http_headers or {}).get("x-amz-server-side-encryption", "AES256")
+    if not etag:  # S3 may answer 200 to the end of an upload in parts, and say in the body that it failed
+        raise StorageUnavailable(f"the storage server does not say that it has {key}")
+    encryption = (written.http_headers or {}).get("x-amz-server-side-encryption", "AES256")
     if encryption == "AES256" and re.fullmatch("[0-9a-f]{32}", etag) and etag != sent.md5.hexdigest():
         raise StorageUnavailable(f"{key} arrived damaged at the storage server")
 
@@ -357,6 +363,8 @@ def _translated(what: str) -> Iterator[None]:
         raise _translation(f"status {error.status_code}", error.status_code, what) from error
     except (MinioException, HTTPError, OSError) as error:
         raise StorageUnavailable(f"the storage server does not answer: {type(error).__name__}") from error
+    except (ParseError, ValueError) as error:  # what comes with 200 is not S3's, as a page of a load balancer
+        raise StorageUnavailable("what answers for the storage server is something else") from error
 
 
 def _translation(code: str, status: int, what: str) -> InfraError:

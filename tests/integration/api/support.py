@@ -167,7 +167,7 @@ class Hand:
 
 MEDIA_TYPES = {
     "png": "image/png",
-    "txt": "text/plain; charset=utf-8",
+    "txt": "text/plain",
     "mp4": "video/mp4",
     "flac": "audio/flac",
     "mid": "audio/midi",

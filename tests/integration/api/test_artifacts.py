@@ -71,9 +71,17 @@ def test_what_a_browser_may_do_with_it(
 
 
 def test_its_head(client: httpx.Client, url: str, picture: bytes) -> None:
-    answer = client.head(url)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["content-length"] == str(len(picture))
+    for headers in ({}, {"Range": "bytes=0-0"}):  # which counts for GET alone
+        answer = client.head(url, headers=headers)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-length"] == str(len(picture))
+
+
+def test_a_text_says_that_it_is_utf_8(client: httpx.Client, hand: Hand) -> None:
+    job = submitted(client)
+    hand.finish({"0.txt": "é".encode()})
+    answer = client.get(f"{job['urls']['self']}/artifacts/0.txt")
+    assert (answer.headers["content-type"], answer.text) == ("text/plain; charset=utf-8", "é")
 
 
 @pytest.mark.parametrize(("header", "start", "stop"), [
@@ -150,4 +158,5 @@ def test_by_way_of_a_signed_url(
         answer = client.get(url)
         assert answer.status_code == 302
         assert answer.headers["location"].startswith(public)
+        assert client.head(url).status_code == 200, "only GET is signed"
         assert client.get(url, follow_redirects=True).content == picture
