@@ -67,22 +67,35 @@ def _tone(start: int, rate: int, layout: str) -> AudioFrame:
 
 
 def video(
-    codec: str, form: str, *, frames: int = 12, size: tuple[int, int] = (64, 48), sound_codec: str = ""
+    codec: str,
+    form: str,
+    *,
+    frames: int = 12,
+    size: tuple[int, int] = (64, 48),
+    sound_codec: str = "",
+    heard: float = 0.5,
+    starts: tuple[int, int] = (0, 0),
+    pixel: Fraction = Fraction(1),
 ) -> bytes:
-    """A picture whose upper half is bright; with half a second of tone if a codec for that is given."""
+    """A picture whose upper half is bright; with `heard` seconds of tone if a codec for that is given.
+
+    starts: of the tone and of the pictures, in frames. pixel: how many times as wide as high each is.
+    """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=form) as output:
         stream = output.add_stream(codec, rate=TICKS, options=_quiet(codec))
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        heard = output.add_stream(sound_codec, rate=48_000, layout="stereo") if sound_codec else None
-        for start in range(0, 24_000 if heard else 0, CHUNK):
-            output.mux(heard.encode(_tone(start, 48_000, "stereo")))
+        stream.codec_context.sample_aspect_ratio = pixel
+        tone = output.add_stream(sound_codec, rate=48_000, layout="stereo") if sound_codec else None
+        first = starts[0] * 48_000 // TICKS
+        for start in range(first, first + int(48_000 * heard) if tone else first, CHUNK):
+            output.mux(tone.encode(_tone(start, 48_000, "stereo")))
         for index in range(frames):
-            output.mux(stream.encode(_picture(index, size)))
+            output.mux(stream.encode(_picture(starts[1] + index, size)))
         output.mux(stream.encode(None))
-        if heard:
-            output.mux(heard.encode(None))
+        if tone:
+            output.mux(tone.encode(None))
     return buffer.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Sound: several formats in, 16-bit FLAC with one or two channels out."""
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import BinaryIO, Literal
 
@@ -13,6 +14,8 @@ from infra.media_child.answer import Unfit, Written
 from infra.media_child.limits import SOUND_CHANNELS, SOUND_RATES, SOUND_SECONDS
 
 HIGHEST_RATE = 48_000  # Hz, of what is stored
+GAP_SECONDS = 0.05  # of what is missing, that is filled with silence; the times of many files are less exact
+SILENT_SAMPLES = 1024
 FLOATS: dict[str, Literal["f", "d"]] = {"flt": "f", "fltp": "f", "dbl": "d", "dblp": "d"}
 
 
@@ -36,6 +39,7 @@ class SoundGuard:
     def __init__(self, stream: AudioStream) -> None:
         self.rate = stream.codec_context.sample_rate
         self.samples = 0
+        self._waiting = 0
         self._channels = stream.codec_context.channels
         lowest, highest = SOUND_RATES
         if not lowest <= self.rate <= highest:
@@ -53,6 +57,27 @@ class SoundGuard:
         """One channel stays one; more are mixed down to two."""
         return "mono" if self._channels == 1 else "stereo"
 
+    def admit(self, frame: AudioFrame) -> None:
+        """Unfit if more has come than may pass, though none of it has been placed yet."""
+        self._waiting += frame.samples
+        if self._waiting > SOUND_SECONDS * self.rate:
+            raise Unfit(f"The sound is longer than {SOUND_SECONDS:g} seconds.")
+
+    def placed(self, frame: AudioFrame, start: float) -> Iterator[AudioFrame]:
+        """The frame beside pictures that begin at `start`, in seconds: nothing for what comes
+        before them, and silence first where something is missing. Numbered as by `checked`."""
+        late = 0.0 if frame.time is None else frame.time - start - self.seconds
+        if not self.samples and late < -frame.samples / self.rate / 2:
+            return
+        if late > SOUND_SECONDS:
+            raise Unfit(f"The sound has a gap of more than {SOUND_SECONDS:g} seconds.")
+        missing = round(late * self.rate) if late > GAP_SECONDS else 0
+        while missing > 0:
+            count = min(missing, SILENT_SAMPLES)
+            yield self.checked(_silence(frame, count))
+            missing -= count
+        yield self.checked(frame)
+
     def checked(self, frame: AudioFrame) -> AudioFrame:
         """The frame, numbered by the samples before it; Unfit if it may not pass."""
         if frame.sample_rate != self.rate or len(frame.layout.channels) != self._channels:
@@ -64,6 +89,15 @@ class SoundGuard:
         if frame.format.name in FLOATS:
             _check_finite(frame, FLOATS[frame.format.name])
         return frame
+
+
+def _silence(like: AudioFrame, samples: int) -> AudioFrame:
+    frame = AudioFrame(format=like.format.name, layout=like.layout.name, samples=samples)
+    frame.sample_rate = like.sample_rate
+    middle = b"\x80" if like.format.name.startswith("u8") else b"\0"
+    for plane in frame.planes:
+        plane.update(middle * plane.buffer_size)
+    return frame
 
 
 def _check_finite(frame: AudioFrame, kind: Literal["f", "d"]) -> None:

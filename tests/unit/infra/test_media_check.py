@@ -91,6 +91,32 @@ def test_drops_text_and_profile_of_a_png(tmp_path: Path) -> None:
         assert image.info == {}
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_a_profile_is_applied(mode: str, tmp_path: Path) -> None:
+    # Given a profile whose first channel is what sRGB calls blue
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
+    checked = check(encoded(red(mode), "PNG", icc_profile=swapped), tmp_path)
+    # Then red is blue
+    with Image.open(checked.path) as image:
+        seen = image.convert("RGB").getpixel((8, 4))
+    assert seen == pytest.approx((30, 20, 200), abs=25)  # a palette is coarse
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0II", b"Exif\0\0" + b"\xff" * 40]
+)
+def test_broken_exif_is_no_reason_to_refuse_a_picture(exif: bytes, tmp_path: Path) -> None:
+    checked = check(encoded(red(), "JPEG", exif=exif), tmp_path)
+    assert (checked.media_type, checked.width, checked.height) == ("image/png", 16, 8)
+
+
+def test_a_jpeg_with_a_preview_beside_it_is_its_first_picture(tmp_path: Path) -> None:
+    preview = Image.new("RGB", (8, 4), "blue")
+    checked = check(encoded(red(), "MPO", save_all=True, append_images=[preview]), tmp_path)
+    assert (checked.width, checked.height) == (16, 8)
+
+
 def test_an_odd_profile_is_dropped(tmp_path: Path) -> None:
     checked = check(encoded(red(), "PNG", icc_profile=b"not a profile"), tmp_path)
     with Image.open(checked.path) as image:

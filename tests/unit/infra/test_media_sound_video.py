@@ -6,13 +6,19 @@ import io
 import math
 import struct
 from array import array
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from infra.media_check import BadMedia, CheckedMedia, UnsupportedMedia, check_media
 from infra.media_child.limits import SOUND_SECONDS, VIDEO_FRAME_PIXELS
+from pipelines.media import read_sound, read_video
+from pipelines.media.videos import FORMATS, write_video
+from pipelines.outputs import Video
 from tests.media_samples import sound, turned, video, wav
 
 
@@ -59,6 +65,44 @@ def test_video_becomes_webm(codec: str, form: str, sound_codec: str, tmp_path: P
 def brightness(frame: av.VideoFrame, x: int, y: int) -> int:
     plane = frame.reformat(format="gray").planes[0]
     return bytes(plane)[y * plane.line_size + x]
+
+
+def written(folder: Path, pixels: NDArray[np.uint8], rate: int) -> bytes:
+    """An MP4 of ours, which says what its colours mean."""
+    write_video(Video(pixels, rate), folder / "ours.mp4", FORMATS["mp4"], {})
+    return (folder / "ours.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("rate", [12, 24, 60])
+def test_a_video_keeps_its_rate(rate: int, tmp_path: Path) -> None:
+    checked = check(written(tmp_path, np.zeros((24, 48, 64, 3), np.uint8), rate), tmp_path)
+    again = read_video(checked.path)
+    assert (again.fps, len(again.frames)) == (rate, 24)
+
+
+@pytest.mark.parametrize("degrees", [0, 180])
+def test_colours_stay_as_they_are(degrees: int, tmp_path: Path) -> None:
+    colour = (200, 30, 60)
+    data = written(tmp_path, np.full((8, 48, 64, 3), colour, np.uint8), 24)
+    checked = check(turned(data, degrees), tmp_path)
+    assert np.abs(read_video(checked.path).frames.mean((0, 1, 2)) - colour).max() < 4
+
+
+@pytest.mark.parametrize(("sound_at", "pictures_at"), [(12, 0), (0, 12)], ids=["later", "before"])
+def test_sound_stays_beside_its_pictures(sound_at: int, pictures_at: int, tmp_path: Path) -> None:
+    # Given a second of tone and of pictures, one of which begins half a second after the other
+    data = video(
+        "libx264", "matroska", frames=24, sound_codec="flac", heard=1.0, starts=(sound_at, pictures_at)
+    )
+    # Then the sound begins half a second late, or lacks its first half second
+    heard = np.abs(read_sound(check(data, tmp_path).path, 48_000, 1)[:, 0])
+    quiet = np.flatnonzero(heard > 0.05)[0] / 48_000
+    assert (quiet, len(heard) / 48_000) == pytest.approx((0.5, 1.5) if sound_at else (0.0, 0.5), abs=0.05)
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    checked = check(video("libx264", "mp4", pixel=Fraction(4, 3)), tmp_path)
+    assert (checked.width, checked.height) == (85, 48)
 
 
 def test_the_rotation_that_a_video_asks_for_is_applied(tmp_path: Path) -> None:
