@@ -40,7 +40,11 @@ class HomeModels:
         own = [file for file in self.settings.catalog_files if file != places.pulled]
         wanted = _any(Catalog.load(own), name)  # its revision as the operator wants it, not as pulled before
         known = self.find(name).model_copy(
-            update={"revision": wanted.revision, "memory_bytes": wanted.memory_bytes}
+            update={
+                "revision": wanted.revision,
+                "memory_bytes": wanted.memory_bytes,
+                "sha256": wanted.sha256,
+            }
         )
         pulled = pull(known, places.weights, progress)
         overlay_row(

@@ -33,6 +33,13 @@ class Limit(BaseModel):
         """What is wrong with `value`, in words; nothing when it is within the limit. None is never wrong."""
         if value is None:
             return
+        if self.max_length is not None and not isinstance(value, str):
+            yield "max_length goes with a text"
+            return
+        numeric = self.min is not None or self.max is not None or self.multiple_of is not None
+        if numeric and not isinstance(value, int | float):
+            yield "min, max and multiple_of go with a number"
+            return
         if self.only is not None and value not in self.only:
             yield f"this model takes only {', '.join(map(str, self.only))}"
         if self.min is not None and value < self.min:

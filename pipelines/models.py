@@ -84,8 +84,9 @@ class Model(BaseModel):
         8,
         ge=1,
         le=64,
-        description="Most outputs that are computed at once, of one job or of several; fewer where the family"
-        " cannot, or where they do not fit the device.",
+        description="Most outputs of several jobs that a worker brings together in one run (8 at most); fewer"
+        " where the family cannot, or where they do not fit the device. What one job may ask for is"
+        " `limits.n.max`.",
     )
     seconds_per_unit: float = Field(
         0.1,

@@ -67,7 +67,7 @@ def pull(model: Model, models: Path, progress: OnProgress) -> Pulled:
         _fetch(repository, files, folder, progress)
         pulled = _check(folder, model, place, repository.revision)
         _put_in_place(folder, place)
-    shutil.rmtree(staging)
+        shutil.rmtree(staging)
     return pulled
 
 
@@ -133,6 +133,10 @@ def _check(folder: Path, model: Model, place: Path, revision: str) -> Pulled:
     check_safe(folder)
     guess = inspect(folder)["memory_bytes"]  # also finds what is missing
     digests = {name: digest_file(folder / name) for name in files_of(folder)}
+    if model.sha256 and model.sha256 != digest_lines(digests):
+        raise PullFailed(
+            f"{model.hub} is not what the row of {model.name} says: its sha256 is {digest_lines(digests)}"
+        )
     (folder / LISTING).write_text("".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
     return Pulled(place, revision, digest_lines(digests), model.memory_bytes or guess)
 
@@ -140,9 +144,12 @@ def _check(folder: Path, model: Model, place: Path, revision: str) -> Pulled:
 def _put_in_place(folder: Path, place: Path) -> None:
     """In one move, so that no worker ever sees half of it."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{place.name}")
+    shutil.rmtree(aside, ignore_errors=True)
     if place.exists():  # the same revision, pulled before: what is here now has been checked
-        shutil.rmtree(place)
+        place.replace(aside)
     folder.replace(place)
+    shutil.rmtree(aside, ignore_errors=True)
     for path in (place, place.parent):
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)

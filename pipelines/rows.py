@@ -8,9 +8,11 @@ import itertools
 import json
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,15 @@ def append_rows(into: Path, rows: list[Row], table: str = "model") -> None:
             raise FolderRefused(
                 f"{into} has a {table} {row['name']} already; choose another name or remove that row"
             )
-    written = "\n".join(to_toml(row, table) for row in rows)
-    _write(into, f"{text.rstrip()}\n\n{written}".lstrip())
+    try:
+        added = "\n".join(to_toml(row, table) for row in rows)
+        whole = f"{text.rstrip()}\n\n{added}".lstrip()
+        tomllib.loads(whole)
+    except (TypeError, tomllib.TOMLDecodeError) as error:
+        raise FolderRefused(
+            f"the rows cannot be written: a value is not text, a number or a list ({error})"
+        ) from error
+    _write(into, whole)
 
 
 def remove_row(file: Path, name: str) -> bool:
@@ -118,6 +127,13 @@ def _write(file: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as written:
         written.write(text)
         written.flush()
+        if file.exists():  # whoever could read it still can
+            old = file.stat()
+            os.fchmod(written.fileno(), stat.S_IMODE(old.st_mode))
+            with suppress(PermissionError):
+                os.fchown(written.fileno(), old.st_uid, old.st_gid)
+        else:
+            os.fchmod(written.fileno(), 0o644)
         os.fsync(written.fileno())
     Path(written.name).replace(file)
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from operator import index as index_of
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -171,7 +172,7 @@ def header_of(path: Path) -> dict[str, Any]:
         try:
             header: dict[str, Any] = json.loads(file.read(length))
             header.pop("__metadata__", None)
-            tensors = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+            tensors = max((index_of(tensor["data_offsets"][1]) for tensor in header.values()), default=0)
         except (ValueError, RecursionError, AttributeError, TypeError, LookupError) as error:
             raise FolderRefused(f"{path.name} is not a safetensors file: {error}") from error
     if (whole := LENGTH_BYTES + length + tensors) != size:

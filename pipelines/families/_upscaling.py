@@ -25,7 +25,7 @@ class Upscaler(DiffusersFamily):
         self.max_pixels = max_pixels
 
     def rows(self, number: int, request: Request) -> Iterator[Row]:
-        return _frames.smalls(number, request, self.max_pixels)
+        return _frames.smalls(number, request, self.max_pixels, self.factor)
 
     def alike(self, row: Row) -> Hashable:
         return _frames.size(row)

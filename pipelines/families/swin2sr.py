@@ -76,7 +76,7 @@ class Swin2SR:
         return found
 
     def rows(self, number: int, request: Request) -> Iterator[Row]:
-        return _frames.smalls(number, request, self.max_pixels)
+        return _frames.smalls(number, request, self.max_pixels, request.inputs.factor or self.factor)
 
     def alike(self, row: Row) -> Hashable:
         return _frames.size(row)

@@ -44,6 +44,8 @@ def _of_picture(picture: Image.Image) -> dict[str, str] | None:
         comment = picture.info.get("comment", b"")
         return _from_line(comment.decode(errors="replace"))
     comment = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
+    if not isinstance(comment, bytes):  # another program's, which has given it another type
+        return None
     return _from_line(comment.removeprefix(UNICODE).decode("utf-16-le", errors="replace"))
 
 

@@ -18,6 +18,9 @@ UNICODE = b"UNICODE\0"
 """How EXIF says that a comment is UTF-16, in the byte order of the block."""
 
 
+WEBP_SIDE = 16_383
+"""Most pixels of a side, by the format."""
+
 LONGEST_COMMENT = 60_000
 """Most bytes of an EXIF comment: a JPEG takes 65,533 of a block. The XMP and the manifest are there, too."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ EXPECTED = frozenset({"signingCredential.untrusted"})
 PICTURES = ("PNG", "JPEG", "WEBP", "GIF")
 """Formats in which a watermark is looked for; Pillow knows others that start programs."""
 
-DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+DAMAGED = (OSError, ValueError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
 """What Pillow raises for a picture that is cut short, changed, or no picture: it then has nothing to say."""
 
 

@@ -163,7 +163,7 @@ def test_killed_half_way_it_is_not_offered_and_goes_on_where_it_was(home: Home, 
     hub.repositories["maker/fox"] = LONG
     hub.hold[BIG] = 21_000_000
     process = home.models("pull", "me/fox")
-    wait_for(lambda: home.part().is_file() and home.part().stat().st_size > 0)
+    wait_for(lambda: home.part().is_file() and home.part().stat().st_size > 0, 60)
     home.kill(process)
     there = home.part().stat().st_size
 
@@ -260,7 +260,7 @@ def test_too_little_room_is_told_before_anything_large_is_fetched(home: Home, hu
 def test_a_second_pull_of_the_same_model_is_refused_while_the_first_runs(home: Home, hub: Hub) -> None:
     hub.hold[BIG] = 1
     first = home.models("pull", "me/fox")
-    wait_for(home.part().is_file)
+    wait_for(home.part().is_file, 60)
 
     code, said = home.run("pull", "me/fox")
 
@@ -335,6 +335,16 @@ def test_what_is_not_safe_or_not_whole_is_refused_with_the_reason(home: Home, hu
         assert complaint in line
     assert set(names) <= home.catalog().not_offered.keys()
     assert not (home.folder.parent / "evil.json").exists()
+
+
+def test_what_is_not_what_the_row_says_is_refused(home: Home) -> None:
+    home.say(more=f'sha256 = "{"0" * 64}"\n')
+
+    code, said = home.run("pull", "me/fox")
+
+    assert code == 3
+    assert "is not what the row of me/fox says" in said
+    assert "me/fox" in home.catalog().not_offered
 
 
 def test_what_the_hub_does_not_have_and_a_hub_that_is_away(home: Home, hub: Hub) -> None:

@@ -100,6 +100,11 @@ def test_the_rows_of_a_file_are_added_with_paths_that_hold_anywhere(home: HomeMo
         ("[[model", "Expected"),
         ('[[model]]\nname = "me/owl"', "family"),
         ("[other]\na = 1", "only"),
+        (
+            '[[model]]\nname = "me/owl"\nfamily = "fake"\nkinds = ["text"]\nweights = "w"\nqueue = "q"\n'
+            "options = { x = inf }",
+            "written",
+        ),
         ('[[lora]]\nname = "x"\nmodels = ["me/fox"]\nweights = "x.bin"', "may run code"),
     ],
 )

@@ -178,6 +178,8 @@ def test_the_last_row_that_says_so_is_the_default(load):
         ("defaults = { steps = 0 }", "/inputs/steps"),
         ("defaults = { steps = 9 }\nlimits = { steps = { max = 8 } }", "at most 8"),
         ("limits = { width = { only = [64] } }", "takes only 64"),
+        ("limits = { width = { max_length = 4 } }", "goes with a text"),
+        ("limits = { prompt = { max = 200 } }\ndefaults = { prompt = 'x' }", "go with a number"),
     ],
 )
 def test_a_broken_row_is_told_and_the_others_load(load, change, complaint):
