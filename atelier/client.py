@@ -129,9 +129,9 @@ class Client:
 
     # Reading
 
-    def get(self, job_id: str) -> Job:
-        """The job as it stands now."""
-        return self._job(self._transport.json("GET", _job_path(job_id)))
+    def get(self, job_id: str, *, patience: float = 0.0) -> Job:
+        """The job as it stands now. patience: seconds that the server may stay away meanwhile."""
+        return self._patiently(lambda: self._job(self._transport.json("GET", _job_path(job_id))), patience)
 
     def page(
         self,
@@ -189,36 +189,48 @@ class Client:
     def watch(
         self, job_id: str, *, timeout: float | None = None, patience: float = PATIENCE
     ) -> Iterator[Job]:
-        """The job now, at each look while it is queued, at each change afterwards, and once it is final.
+        """The job now, at each look while it is queued, at each change while it runs, and once it is final.
 
         Raises WaitTimeout after `timeout` seconds. Connects again while the server is away, for up to
         `patience` seconds.
         """
         patience = patience if timeout is None else min(patience, timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        job = self._look(job_id, patience)
+        job = self.get(job_id, patience=patience)
         yield job
-        for later in self._while_queued(job, deadline, patience):
-            job = later
-            yield job
-        if job.final:
-            return
-        for event in EventStream(self._transport, job_id, patience=patience, deadline=deadline):
-            if event.type == "job.progressed":
-                job = _progressed(job, event)
+        seen: str | None = None
+        while not job.final:
+            for later in self._while_queued(job, deadline, patience):
+                job = later
                 yield job
-            elif event.type != "job.output" and not event.final:
-                job = self._look(job_id, patience)
+            if job.final:
+                return
+            for event in self._events(job_id, seen, deadline, patience):
+                seen = event.id or seen
+                if event.type == "job.progressed":
+                    job = _progressed(job, event)
+                    yield job
+                elif event.type != "job.output" and not event.final:
+                    job = self.get(job_id, patience=patience)
+                    yield job
+                    if job.status == "queued":  # for another attempt
+                        break
+            else:
+                job = self.get(job_id, patience=patience)
                 yield job
-        yield self._look(job_id, patience)
 
     def stream(self, job_id: str, *, after: str | None = None, patience: float = PATIENCE) -> Iterator[Event]:
         """The job's events until it is final; goes on after the event with the id `after`."""
-        return iter(EventStream(self._transport, job_id, after=after, patience=patience))
+        return self._events(job_id, after, None, patience)
 
     def text(self, job_id: str, index: int = 0) -> Iterator[TextPart]:
         """A text job's output in pieces, as it is made; ends with the job."""
         return text_parts(self, job_id, index)
+
+    def _events(
+        self, job_id: str, after: str | None, deadline: float | None, patience: float
+    ) -> Iterator[Event]:
+        return iter(EventStream(self._transport, job_id, after=after, patience=patience, deadline=deadline))
 
     def _while_queued(self, job: Job, deadline: float | None, patience: float) -> Iterator[Job]:
         """The job at every look, until it is no longer queued: its place changes without an event."""
@@ -227,11 +239,8 @@ class Client:
             _check_deadline(deadline, job)
             time.sleep(pause)
             pause = min(pause * 1.5, LAST_LOOK)
-            job = self._look(job.id, patience)
+            job = self.get(job.id, patience=patience)
             yield job
-
-    def _look(self, job_id: str, patience: float) -> Job:
-        return self._patiently(lambda: self.get(job_id), patience)
 
     def _held(self, job_id: str, seconds: float, patience: float) -> Job:
         """The job when it is final, or after so many seconds."""
@@ -252,7 +261,7 @@ class Client:
             try:
                 return call()
             except AtelierError as error:
-                if not worth_waiting_for(error) or time.monotonic() > give_up:
+                if not worth_waiting_for(error) or time.monotonic() >= give_up:
                     raise
             time.sleep(LAST_LOOK)
 

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from atelier.address import default_address
+from atelier.client import Client
 from atelier.errors import AtelierError
 from atelier.up import Say, is_ready
 from infra.embedded import read_instance, tether
 
-SERVERS: Final = ("ATELIER_REDIS_URL", "ATELIER_BROKER_URL", "ATELIER_STORAGE_URL")
+NOT_ITS_OWN: Final = (
+    "ATELIER_REDIS_URL",
+    "ATELIER_BROKER_URL",
+    "ATELIER_STORAGE_URL",
+    "ATELIER_BOOTSTRAP_KEY_FILE",
+)
 """What the demo's own stack does not use: it must not take the jobs of a real one, nor move its records."""
 
 STOP_SECONDS: Final = 60.0  # drained workers and two servers end well within this
@@ -25,26 +31,33 @@ class NoStack(AtelierError):
 
 
 @contextmanager
-def some_stack(home: Path | None, say: Say) -> Iterator[str]:
-    """The URL of a stack that serves: one that runs already is used and left; a new one is stopped."""
-    running = _running(home)
+def some_stack(home: Path | None, url: str | None, say: Say) -> Iterator[Client]:
+    """A client of a stack that serves: one that runs already is used and left; a new one is stopped.
+
+    home: whose stack; None: the one at `url`, or else the one that a client would find.
+    """
+    running = _running(home, url)
+    if url and not running:
+        raise NoStack(f"no server is ready at {url}")
     if running:
         say(f"using the server at {running}")
-        yield running
+        with Client(running) as client:
+            yield client
     elif home is not None:
-        with _own_stack(home, say) as url:
-            yield url
+        with _own_stack(home, say) as own, Client(own) as client:
+            yield client
     else:
         with (
             tempfile.TemporaryDirectory(prefix="atelier-demo-") as folder,
-            _own_stack(Path(folder), say) as url,
+            _own_stack(Path(folder), say) as own,
+            Client(own, api_key="") as client,  # one that is set here is for another server
         ):
-            yield url
+            yield client
 
 
-def _running(home: Path | None) -> str | None:
+def _running(home: Path | None, url: str | None) -> str | None:
     if home is None:
-        url = default_address().url
+        url = url or default_address().url
     else:
         instance = read_instance(home)
         url = instance.url if instance else ""
@@ -55,7 +68,7 @@ def _running(home: Path | None) -> str | None:
 def _own_stack(home: Path, say: Say) -> Iterator[str]:
     """`atelier up` on a free port, under a tether, so that nothing is left if the demo is killed."""
     up = [sys.executable, "-P", "-m", "atelier", "up", "--host", "127.0.0.1", "--port", "0"]
-    own = {name: value for name, value in os.environ.items() if name not in SERVERS}
+    own = {name: value for name, value in os.environ.items() if name not in NOT_ITS_OWN}
     process = tether.start(up, stdout=subprocess.PIPE, env={**own, "ATELIER_HOME": str(home)})
     try:
         yield _wait_until_ready(process, say)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 import psutil
@@ -45,11 +46,14 @@ class Finding:
     way_out: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """All findings, one after the other, so that a slow one does not hold back the rest."""
+def examine(settings: Settings, url: str | None = None) -> Iterator[Finding]:
+    """All findings, one after the other, so that a slow one does not hold back the rest.
+
+    url: the server to ask; None: the one that a client would find.
+    """
     checks: list[Callable[[Settings], Iterator[Finding]]] = [
-        _python, _variables, _disk, _confinement, _provenance, _instance, _server, _engine_packages, _gpu,
-        _models,
+        _python, _variables, _disk, _confinement, _provenance, _instance, partial(_server, url),
+        _engine_packages, _gpu, _models,
     ]  # fmt: skip
     for check in checks:
         yield from check(settings)
@@ -66,8 +70,9 @@ def _variables(settings: Settings) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
-    there = next(path for path in (settings.home, *settings.home.parents) if path.exists())
-    if not os.access(there, os.W_OK):
+    # Not Path.exists, which raises where one may not look.
+    there = next(path for path in (settings.home, *settings.home.parents) if os.path.exists(path))
+    if not os.path.isdir(there) or not os.access(there, os.W_OK):
         yield Finding(
             Verdict.BAD, "home", f"{settings.home} cannot be written", "Choose another ATELIER_HOME."
         )
@@ -120,8 +125,8 @@ def _instance(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.GOOD, "up", f"running at {running.url} (pid {running.pid})")
 
 
-def _server(settings: Settings) -> Iterator[Finding]:
-    url = default_address().url
+def _server(url: str | None, settings: Settings) -> Iterator[Finding]:
+    url = url or default_address().url
     try:
         with Client(url, settings.api_key) as client:
             yield Finding(Verdict.GOOD, "server", f"{url} is ready{_parts(client.ready())}")

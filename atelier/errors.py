@@ -113,9 +113,11 @@ _BY_STATUS: Mapping[int, type[Refused]] = {
 
 def error_for(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> Refused:
     """The error for an answer with this status and this JSON object (empty where the body was no such)."""
+    told = problem.get("errors")
     problems = [
         InputProblem(str(each.get("pointer", "")), str(each.get("detail", "")))
-        for each in problem.get("errors", ())
+        for each in (told if isinstance(told, list) else ())
+        if isinstance(each, dict)  # else it is not one of ours
     ]
     return _BY_STATUS.get(status, Refused)(
         str(problem.get("title") or f"the server answered {status}"),

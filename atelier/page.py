@@ -35,14 +35,14 @@ td {{ padding: 0 1em 0 0; vertical-align: top }}
 {rows}
 </table>
 </details>
-<script src="page.js"></script>
-<script>{script}</script>
+{code}<script>{script}</script>
 </html>
 """
 
 SCRIPT: Final = """
 const fault = document.getElementById("fault"), made = document.getElementById("page");
 try {{
+  if (typeof page !== "function") throw "no function was written";
   made.innerHTML = page({arguments});
 }} catch (error) {{
   fault.textContent = "The code that the model wrote does not run here: " + error;
@@ -74,7 +74,8 @@ def index_html(pieces: Sequence[Piece], jobs: Mapping[str, Job], files: Mapping[
     words = [html.escape(title), html.escape(story), *(name for _, name in media)]
     script = SCRIPT.format(arguments=", ".join(map(_literal, words)), media=json.dumps(media))
     rows = "\n".join(_row(piece, jobs[piece.ref], files.get(piece.ref)) for piece in pieces)
-    return PAGE.format(policy=_policy(script), title=words[0], rows=rows, script=script)
+    code = '<script src="page.js"></script>\n' if "page" in files else ""  # an older one may lie there
+    return PAGE.format(policy=_policy(script), title=words[0], rows=rows, code=code, script=script)
 
 
 def title_and_story(tale: str) -> tuple[str, str]:

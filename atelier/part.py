@@ -1,5 +1,7 @@
 """One process that `atelier up` keeps alive, tethered so that it cannot outlive it."""
 
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +20,7 @@ FIRST_PAUSE: Final = (
     0.5  # seconds before a part that died is started again; doubled each time, up to LONGEST_PAUSE
 )
 LONGEST_PAUSE: Final = 30.0
+LONGEST_LOG: Final = 64 * 1024 * 1024  # bytes
 HEALTHY_AFTER: Final = 30.0  # seconds of life after which the next death counts as the first again
 
 
@@ -118,6 +121,16 @@ class Part:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
         self._process = None
+
+
+def trim(log: Path, longest: int = LONGEST_LOG) -> None:
+    """Begin a log anew that has become longer; what it held goes to a file beside it, over what was there.
+
+    Who writes it appends, and so goes on at its new beginning.
+    """
+    if log.stat().st_size > longest:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def tail(log: Path, lines: int = 15) -> str:

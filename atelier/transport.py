@@ -12,6 +12,7 @@ import httpx
 from atelier.errors import (
     AtelierError,
     BadAnswer,
+    InvalidInputs,
     LimitReached,
     Unauthorized,
     Unavailable,
@@ -137,6 +138,8 @@ def _translated(url: str) -> Iterator[None]:
         raise BadAnswer(f"{url} is not an address of a server: {error}") from error
     except httpx.TransportError as error:
         raise Unreachable(f"the connection to {url} broke: {error or type(error).__name__}") from error
+    except ValueError as error:  # NaN in the body, half a character, a header with an umlaut
+        raise InvalidInputs("This cannot be sent", str(error), status=422, slug="invalid_inputs") from error
 
 
 def _raise_for(response: httpx.Response) -> None:

@@ -6,13 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final, TypeVar
 
 from atelier.errors import AtelierError
-from atelier.part import OWN_CODE_ONLY, Backoff, Part, tail
+from atelier.part import OWN_CODE_ONLY, Backoff, Part, tail, trim
 from atelier.ports import free_port, local_url, port_is_free
 from atelier.transport import Transport
 from infra.embedded import EmbeddedServers, HomeLock, Instance, clear_instance, write_instance
@@ -20,6 +20,7 @@ from infra.errors import ServerStartError
 from infra.settings import Settings
 
 LOOK: Final = 0.2  # seconds between two looks at the parts
+TRIM_SECONDS: Final = 10.0  # between two looks at the logs
 START_SECONDS: Final = 120.0  # longest time until the API answers
 DEATHS_BEFORE_READY: Final = 3  # what has died so often without ever serving will not get better
 MISTAKE: Final = 2  # a part's exit status when a person must change something first
@@ -44,6 +45,7 @@ def run(settings: Settings, workers: int, say: Say) -> None:
     settings = settings.model_copy(update={"port": port})
     with ExitStack() as stack:
         stack.enter_context(_locked(settings, port))
+        clear_instance(settings.home)  # what a killed one has left would be believed while we hold the lock
         stack.callback(clear_instance, settings.home)
         if not _checked(port_is_free, settings.host, port):
             raise PortTaken(
@@ -113,8 +115,14 @@ class Supervisor:
 
     def keep_alive(self) -> None:
         """Start again what dies, until a signal says stop."""
+        trim_at = 0.0
         while not self._stop.wait(LOOK):
             self._mend()
+            if time.monotonic() >= trim_at:
+                trim_at = time.monotonic() + TRIM_SECONDS
+                for log in self.settings.places.logs.glob("*.log"):
+                    with suppress(OSError):  # a full disk, say; the servers go on
+                        trim(log)
 
     def stop(self) -> None:
         """End the parts in order: workers hand in or give back their jobs, then the API, then the servers."""

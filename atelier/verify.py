@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from atelier.client import Client
-from atelier.errors import Gone, NotFound, Unauthorized, Unavailable, Unreachable
+from atelier.errors import AtelierError, Gone, NotFound, Unauthorized
 from infra.settings import Settings
 
 SECONDS: Final = 120.0
@@ -98,7 +98,9 @@ def _job(findings: dict[str, Any], client: Client | None) -> dict[str, Any] | No
         job = client.get(job_id)
     except (NotFound, Gone, Unauthorized):
         return {"id": job_id, "known": "no", "artifact": None}
-    except (Unreachable, Unavailable):
+    except (
+        AtelierError
+    ):  # no server, another one's, or one that is down: what the file says holds all the same
         return {"id": job_id, "known": "unasked", "artifact": None}
     same = [each.name for each in job.artifacts if each.sha256 == findings["sha256"]]
     return {"id": job_id, "known": "yes", "artifact": same[0] if same else None}

@@ -12,7 +12,7 @@ from atelier.cli.flags import makes
 from atelier.cli.making import Making
 from atelier.cli.outcome import fetch, print_parts, tell_failure
 from atelier.cli.output import Output
-from atelier.errors import Refused
+from atelier.errors import AtelierError
 
 if TYPE_CHECKING:
     from atelier.client import Client
@@ -69,7 +69,7 @@ class Conversation:
         asked = [*self._messages, {"role": "user", "content": line}]
         try:
             job = self._making.submit(self._client, "chat", {**self._inputs, "messages": asked})
-        except Refused as error:
+        except AtelierError as error:
             self._output.error(error)
             return exit_for(error)
         try:
@@ -91,10 +91,15 @@ class Conversation:
 def _lines() -> Iterator[str]:
     """The messages: what is typed, without blank lines."""
     while True:
+        seen = sys.stdin.isatty() and sys.stdout.isatty()
+        if sys.stdin.isatty() and not seen:  # the prompt is no part of what goes into the file
+            print(PROMPT, end="", file=sys.stderr, flush=True)
         try:
-            line = input(PROMPT if sys.stdin.isatty() else "")
+            line = input(PROMPT if seen else "")
         except EOFError:
             print(flush=True)
             return
+        except UnicodeDecodeError as error:
+            raise typer.BadParameter("the input is not text in UTF-8") from error
         if line.strip():
             yield line

@@ -40,8 +40,13 @@ class Root(TyperGroup):
             output_of(ctx).error(error)
             raise typer.Exit(exit_for(error)) from None
         except BadSetting as error:
-            output_of(ctx).note(f"error: {error}")
+            output_of(ctx).refuse(str(error))
             raise typer.Exit(Exit.INVALID) from None
+        except BrokenPipeError:  # typer's own business
+            raise
+        except OSError as error:  # a file or folder of the person, which the error names
+            output_of(ctx).refuse(str(error))
+            raise typer.Exit(Exit.FAILED) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
 
@@ -55,12 +60,18 @@ def output_of(context: Any) -> Output:
     return context.meta.get(_OUTPUT) or Output()
 
 
+def url_of(context: typer.Context) -> str | None:
+    """The server that `--url` names."""
+    url: str | None = context.meta.get(_URL)
+    return url
+
+
 @contextmanager
 def client_of(context: typer.Context) -> Iterator["Client"]:
     """A client of the server that the command is meant for."""
     from atelier.client import Client
 
-    with Client(context.meta.get(_URL)) as client:
+    with Client(url_of(context)) as client:
         yield client
 
 

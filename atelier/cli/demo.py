@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 INDEX: Final = "index.html"
 
 
-def run_demo(output: Output, home: Path | None, out: Path, seed: int | None) -> Exit:
+def run_demo(output: Output, home: Path | None, url: str | None, out: Path, seed: int | None) -> Exit:
     """Find or start a stack, run the chain, write its outputs and the page, stop what was started."""
-    from atelier.client import Client
     from atelier.demo import some_stack
 
     started = time.monotonic()
-    with some_stack(home, output.note) as url, Client(url) as client:
+    out.mkdir(parents=True, exist_ok=True)  # before the work, so that a folder that cannot be is told first
+    with some_stack(home, url, output.note) as client:
         try:
             jobs = _run(client, output, seed)
         except Interrupted:
+            output.object({"error": {"type": "interrupted", "title": "The jobs were cancelled."}})
             return Exit.INTERRUPTED
         paths = _fetched(client, jobs, out)
     page = _write_page(jobs, paths, out)
@@ -51,7 +52,6 @@ def _run(client: "Client", output: Output, seed: int | None) -> dict[str, Job]:
 
 def _fetched(client: "Client", jobs: dict[str, Job], out: Path) -> dict[str, Path]:
     """The outputs as files named for their refs, such as `song.flac`, a score beside it as `song.mid`."""
-    out.mkdir(parents=True, exist_ok=True)
     wanted = ((ref, job, each) for ref, job in jobs.items() for each in job.artifacts)
     files = [(ref, job, each) for ref, job, each in wanted if each.role in {"output", "score"}]
     return {

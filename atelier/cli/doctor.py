@@ -2,7 +2,7 @@
 
 import typer
 
-from atelier.cli.common import JsonFlag, finish, output_of
+from atelier.cli.common import JsonFlag, finish, output_of, url_of
 from atelier.cli.exits import Exit
 
 
@@ -13,7 +13,7 @@ def doctor(context: typer.Context, as_json: JsonFlag = False) -> None:
 
     output = output_of(context)
     findings: list[Finding] = []
-    for finding in examine(load_settings()):
+    for finding in examine(load_settings(), url_of(context)):
         findings.append(finding)
         output.result(f"{finding.verdict} {finding.what:9} {finding.detail}")
         if finding.way_out and finding.verdict is not Verdict.GOOD:

@@ -28,7 +28,7 @@ class Maker:
     looked at: else each start of `atelier` would take a third longer."""
 
     def __init__(self, command: Callable[..., None], kinds: Sequence[str], skip: Container[str]) -> None:
-        self._command, self._kinds, self._skip = command, kinds, skip
+        self._command, self.kinds, self._skip = command, kinds, skip
 
     def __call__(self, **given: Any) -> None:
         self.whole(**given)
@@ -67,7 +67,7 @@ class Maker:
         from pipelines.kinds import KINDS
 
         last = {
-            name: kind for kind in self._kinds for name in KINDS[kind].model_fields if name not in self._skip
+            name: kind for kind in self.kinds for name in KINDS[kind].model_fields if name not in self._skip
         }
         schemas = {kind: KINDS[kind].model_json_schema()["properties"] for kind in set(last.values())}
         return {name: schemas[kind][name] for name, kind in last.items()}

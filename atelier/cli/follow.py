@@ -4,19 +4,21 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from atelier.cli.exits import Exit
 from atelier.cli.output import Output
 from atelier.records import Job
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from atelier.client import Client
 
 DOUBT_SECONDS: Final = 5.0  # a worker that has just started is known within this time
 PLAIN_STEP: Final = 0.25  # without a terminal a line is written each time so much of the job is done
+SOON_SECONDS: Final = 1.0  # who waits no longer than this for a start is told nothing of the queue
+ALMOST: Final = 0.99  # a bar's longest while the job is not over: what is stored is not there yet
 
 
 class Interrupted(Exception):
@@ -46,12 +48,25 @@ def follow(client: "Client", job: Job, output: Output) -> Job:
             job = client.cancel(job.id)
 
 
+def follow_to_start(client: "Client", job: Job, output: Output) -> None:
+    """Return once a worker has taken the job. Shows where it waits, if it waits for long."""
+    doubt = Doubt(client, output)
+    silent_until = time.monotonic() + SOON_SECONDS
+    with _display(output, transient=True) as display:
+        for now in client.watch(job.id):
+            if now.status != "queued":
+                return
+            if time.monotonic() > silent_until:
+                display.show(now)
+            doubt.consider(now)
+
+
 def wants_cancel(job: Job, output: Output) -> bool:
     """Ask, where somebody can answer; a second Ctrl-C means no."""
     if not (sys.stdin.isatty() and output.live):
         return False
     try:
-        answer = output.stderr.input(f"\nCancel {job.id}? [y/N] ")
+        answer = output.stderr.input(f"\nCancel {job.id}? [y/N] ", markup=False)
     except (KeyboardInterrupt, EOFError):
         output.note("")
         return False
@@ -83,10 +98,11 @@ class Doubt:
 
 
 @contextmanager
-def _display(output: Output) -> Iterator[Display]:
+def _display(output: Output, *, transient: bool = False) -> Iterator[Display]:
+    """transient: a bar is wiped away at its end."""
     if output.live:
-        with Bar(output) as bar:
-            yield bar
+        with bars(output, transient=transient) as progress:
+            yield Bar(progress)
     else:
         yield Lines(output)
 
@@ -106,28 +122,33 @@ class Lines:
         if line == self._last and fraction < self._told + PLAIN_STEP:
             return
         self._last, self._told = line, fraction
-        self._output.note(f"{self._name or job.id} {line}{_steps(job)}")
+        self._output.note(f"{self._name or job.id} {line}{_soon(job)}{_steps(job)}")
 
 
 class Bar:
     """For a terminal: one line that is drawn again and again."""
 
-    def __init__(self, output: Output) -> None:
-        self._progress = bars(output)
-        self._task = self._progress.add_task("…", total=None, steps="")
-
-    def __enter__(self) -> "Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    def __init__(self, progress: "Progress") -> None:
+        self._progress = progress
+        self._task = progress.add_task("…", visible=False, total=None, steps="")
 
     def show(self, job: Job) -> None:
-        self._progress.update(self._task, description=headline(job), **measure(job))
+        draw(self._progress, self._task, headline(job) + _soon(job), job)
 
 
-def bars(output: Output) -> "Progress":
+def draw(progress: "Progress", number: "TaskID", description: str, job: Job) -> None:
+    """Show where a job stands on its bar.
+
+    `Progress.update` takes back neither a length nor an end, and a job that is tried again has neither.
+    """
+    bar = next(task for task in progress.tasks if task.id == number)
+    if job.status not in ("failed", "cancelled"):  # these stay where they were
+        bar.total, bar.completed = _length(job)
+        bar.finished_time = None
+    progress.update(number, description=description, visible=True, steps=_steps(job).strip())
+
+
+def bars(output: Output, *, transient: bool = False) -> "Progress":
     """Where tasks get a bar each; their `steps` stand behind it."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -138,7 +159,7 @@ def bars(output: Output) -> "Progress":
         TextColumn("{task.fields[steps]}"),
         TimeElapsedColumn(),
         console=output.stderr,
-        transient=False,
+        transient=transient,
     )
 
 
@@ -161,25 +182,27 @@ def _stage(job: Job) -> str:
 def _place(job: Job) -> str:
     tried = f", attempt {len(job.attempts)} ended" if job.attempts else ""
     place = f", place {job.position}" if job.position else ""
-    soon = job.estimated_start_seconds
     first = ", at the front" if job.front else ""
     held = ", paused by an operator" if job.paused else ""
-    return f"queued{place}{first}{tried}{held}" + (f", starts in about {soon:.0f} s" if soon else "")
+    return f"queued{place}{first}{tried}{held}"
 
 
-def measure(job: Job) -> dict[str, Any]:
-    """The bar's length. Without a total it pulses: the job waits, or the model does not say how far it is."""
+def _soon(job: Job) -> str:
+    """When it may start. It is another number at each look, so it is no part of the headline."""
+    seconds = job.estimated_start_seconds
+    return f", starts in about {seconds:.0f} s" if seconds and job.status == "queued" else ""
+
+
+def _length(job: Job) -> tuple[float | None, float]:
+    """The bar's total and how much of it is done. Without a total it pulses: the job waits, or the model does
+    not say how far it is."""
     if job.status == "succeeded":
-        return {"total": 1.0, "completed": 1.0, "steps": ""}
+        return 1.0, 1.0
     if job.status != "running" or job.progress is None:
-        return {"total": None, "steps": ""}
-    if job.progress.stage == "loading":
-        return {
-            "total": None if job.progress.loaded is None else 1.0,
-            "completed": job.progress.loaded,
-            "steps": "",
-        }
-    return {"total": 1.0, "completed": job.progress.fraction, "steps": _steps(job).strip()}
+        return None, 0.0
+    loads = job.progress.stage == "loading"
+    done = job.progress.loaded if loads else job.progress.fraction
+    return (None, 0.0) if done is None else (1.0, min(done, ALMOST))
 
 
 def _steps(job: Job) -> str:

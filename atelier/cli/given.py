@@ -17,14 +17,16 @@ def split(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"{pair!r} is not NAME=VALUE")
-        found[name.replace("-", "_")] = value
+        found[name] = value
     return found
 
 
 def typed(pairs: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the types that the kind's JSON schema wants. Unknown names pass, for the server to refuse."""
+    """Values of the types that the kind's JSON schema wants; a name may be written as options are, with `-`.
+    Unknown names pass, for the server to refuse."""
     properties = schema.get("properties", {})
-    return {name: _value(value, properties.get(name, {})) for name, value in pairs.items()}
+    named = {name.replace("-", "_"): value for name, value in pairs.items()}
+    return {name: _value(value, properties.get(name, {})) for name, value in named.items()}
 
 
 def _value(text: str, schema: Mapping[str, Any]) -> Any:
@@ -35,8 +37,15 @@ def _value(text: str, schema: Mapping[str, Any]) -> Any:
         text = text[1:]
     elif text.startswith("@"):
         path = existing(Path(text[1:]))
-        return path.read_text() if wants_text else path
+        return _read(path) if wants_text else path
     return text if wants_text else _json_or_text(text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{path} is not text in UTF-8") from error
 
 
 def _json_or_text(text: str) -> Any:

@@ -12,6 +12,7 @@ from atelier.cli.exits import Exit
 from atelier.cli.output import Output
 from atelier.cli.pulling import shown
 from atelier.cli.table import bytes_text, print_table
+from atelier.errors import AtelierError
 from pipelines.errors import FolderRefused, PipelineError, PullFailed, UnknownModel
 
 if TYPE_CHECKING:
@@ -56,16 +57,21 @@ def show(context: typer.Context, name: Name, as_json: JsonFlag = False) -> None:
     """Everything that is said about a model."""
     output = output_of(context)
     catalog = _home().catalog()
-    row = catalog.rows.get(name)
-    if row is not None and name not in catalog.models:
+    row = None if name in catalog.models else catalog.rows.get(name)  # one that nobody has pulled here
+    try:
+        with client_of(context) as client:
+            known = {each["id"]: each for each in client.models()}
+    except AtelierError:  # none, or none that answers us
+        if row is None:
+            raise
+        known = {}
+    if name in known:
+        _print_fields(output, known[name])
+    elif row is not None:
         _print_fields(output, _as_json(row))
-        return
-    with client_of(context) as client:
-        known = {each["id"]: each for each in client.models()}
-    if name not in known:
-        output.note(f"error: there is no model {name!r}; this server knows {', '.join(known) or 'none'}")
+    else:
+        output.refuse(f"there is no model {name!r}; this server knows {', '.join(known) or 'none'}")
         finish(Exit.NOT_FOUND)
-    _print_fields(output, known[name])
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """What becomes of a job that a command has queued: it is followed, or printed as it comes, then fetched."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,9 +10,10 @@ import typer
 
 from atelier.cli.common import finish
 from atelier.cli.exits import Exit, exit_for_status
-from atelier.cli.follow import Interrupted, follow, leave_running, wants_cancel
+from atelier.cli.follow import Interrupted, follow, follow_to_start, leave_running, wants_cancel
 from atelier.cli.harmless import harmless
 from atelier.cli.output import Output
+from atelier.errors import AtelierError
 from atelier.records import Job
 
 if TYPE_CHECKING:
@@ -26,11 +29,25 @@ def see_through(client: "Client", job: Job, output: Output, out: Path | None) ->
         output.result(job.id)
         finish(Exit.OK)
     else:
-        try:
-            job = follow(client, job, output)
-        except Interrupted:
-            finish(leave_running(job, output))
-        finish(conclude(client, job, output, out))
+        with naming(job, output):
+            try:
+                job = follow(client, job, output)
+            except Interrupted:
+                finish(leave_running(job, output))
+            code = conclude(client, job, output, out)
+        finish(code)
+
+
+@contextmanager
+def naming(job: Job, output: Output) -> Iterator[None]:
+    """If the server stays away, or a file cannot be written, the job is there all the same: say its id."""
+    try:
+        yield
+    except BrokenPipeError:  # who reads what is printed has enough
+        raise
+    except (AtelierError, OSError):
+        output.note(f"{job.id} is accepted all the same. Come back to it: atelier watch {job.id}")
+        raise
 
 
 def conclude(client: "Client", job: Job, output: Output, out: Path) -> Exit:
@@ -63,24 +80,37 @@ def sentence(text: str) -> str:
 
 
 def print_while_made(client: "Client", job: Job, output: Output, out: Path | None) -> None:
-    try:
-        print_parts(client, job, output)
-        job = client.get(job.id)
-    except KeyboardInterrupt:
-        print(flush=True)
-        job = _cancelled_or_left(client, job, output)
-    if out is not None:
-        for path in fetch(client, job, out):
-            output.note(str(path))
+    with naming(job, output):
+        try:
+            print_parts(client, job, output)
+            job = client.get(job.id)
+        except KeyboardInterrupt:
+            print(flush=True)
+            job = _cancelled_or_left(client, job, output)
+        if out is not None:
+            for path in fetch(client, job, out):
+                output.note(str(path))
     tell_failure(job, output)
     finish(exit_for_status(job.status))
 
 
 def print_parts(client: "Client", job: Job, output: Output) -> None:
-    for part in client.text(job.id):
-        if part.restarted:
-            output.note("\n[another attempt begins anew]")
-        print(harmless(part.text, sys.stdout), end="", flush=True)
+    """Print a text as it is made. Into a file or a pipe it goes once it is whole: what an attempt that broke
+    off has made cannot be taken back from there."""
+    follow_to_start(client, job, output)
+    seen = sys.stdout.isatty()
+    held: list[str] = []
+    try:
+        for part in client.text(job.id):
+            if part.restarted:
+                output.note("\n[another attempt begins anew]")
+                held.clear()
+            if seen:
+                print(harmless(part.text, sys.stdout), end="", flush=True)
+            else:
+                held.append(part.text)
+    finally:
+        print("".join(held), end="")
     print(flush=True)
 
 

@@ -28,7 +28,9 @@ class Output:
     @property
     def live(self) -> bool:
         """Whether somebody sees a bar that moves."""
-        return not self.as_json and sys.stderr.isatty()
+        if self.as_json or not sys.stderr.isatty():
+            return False
+        return self.stderr.is_terminal and not self.stderr.is_dumb_terminal
 
     def result(self, line: str) -> None:
         """A line of what was asked for; nothing with --json, which answers with `object` alone."""
@@ -43,6 +45,11 @@ class Output:
     def note(self, line: str) -> None:
         """A message to the person."""
         print(harmless(line, sys.stderr), file=sys.stderr, flush=True)
+
+    def refuse(self, reason: str) -> None:
+        """Say why the command cannot do what it was asked."""
+        self.object({"error": {"type": "refused", "title": reason}})
+        self.note(f"error: {reason}")
 
     def error(self, error: AtelierError) -> None:
         """Say what went wrong, and the way out where there is one."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atelier.cli.common import JsonFlag, finish, output_of
+from atelier.cli.common import JsonFlag, finish, output_of, url_of
 from atelier.cli.exits import Exit
 
 HostFlag = Annotated[
@@ -64,7 +64,7 @@ def demo(
     """A tale, its picture, that picture moving, a song, and a page of them, by the models that come along."""
     from atelier.cli.demo import run_demo
 
-    finish(run_demo(output_of(context), home, out, seed))
+    finish(run_demo(output_of(context), home, url_of(context), out, seed))
 
 
 def api(host: HostFlag = None, port: PortFlag = None) -> None:

@@ -23,9 +23,14 @@ def _print_for_people(head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*head, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(harmless(str(cell), sys.stdout)) for cell in row))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    cells = [[harmless(str(cell), sys.stdout) for cell in row] for row in rows]
+    # The first names what the row is about, and is copied into other commands: it keeps its length.
+    table.add_column(head[0], no_wrap=True, min_width=max(map(len, [head[0], *(row[0] for row in cells)])))
+    for name in head[1:]:
+        table.add_column(name, overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
     Console(highlight=False).print(table)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from atelier.cli.follow import Doubt, Interrupted, Lines, bars, headline, measure
+from atelier.cli.follow import Doubt, Interrupted, Lines, bars, draw, headline
 from atelier.cli.output import Output
 from atelier.records import Job
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from atelier.client import Client
 
 LOOK_SECONDS: Final = 0.25  # between looks at the jobs that are not final
+PATIENCE: Final = 60.0  # seconds that the server may stay away meanwhile
 
 
 class Displays(Protocol):
@@ -38,7 +39,7 @@ def follow_together(client: "Client", jobs: Mapping[str, Job], output: Output) -
                 for name in waiting:
                     doubts[name].consider(now[name])
                 time.sleep(LOOK_SECONDS)
-                now |= {name: client.get(now[name].id) for name in waiting}
+                now |= {name: client.get(now[name].id, patience=PATIENCE) for name in waiting}
     except KeyboardInterrupt:
         for job in now.values():
             if not job.final:
@@ -73,11 +74,15 @@ class Bars:
         self._progress = progress
         self._width = max(map(len, names))
         self._tasks = {name: progress.add_task(name, start=False, total=None, steps="") for name in names}
+        self._over = set[str]()
 
     def show(self, name: str, job: Job) -> None:
         task = self._tasks[name]
-        if job.status != "queued":
+        if name in self._over:
+            return
+        if job.status not in ("queued", "cancelled"):  # one that is cancelled while it waits never ran
             self._progress.start_task(task)
-        self._progress.update(task, description=f"{name.ljust(self._width)}  {headline(job)}", **measure(job))
+        draw(self._progress, task, f"{name.ljust(self._width)}  {headline(job)}", job)
         if job.final:
+            self._over.add(name)
             self._progress.stop_task(task)

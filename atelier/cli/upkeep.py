@@ -45,4 +45,11 @@ def restore(
 def run_admin(arguments: list[str], as_json: bool) -> None:
     """Run one of the operator's commands of `infra`, and end as it ends."""
     command = [sys.executable, "-P", "-m", "infra.admin", *arguments, *(["--json"] if as_json else [])]
-    finish(subprocess.run(command, check=False).returncode)
+    with subprocess.Popen(command) as running:
+        while True:
+            try:
+                finish(running.wait())
+            except (
+                KeyboardInterrupt
+            ):  # which it has heard, too: it ends by itself, and leaves nothing half done
+                continue

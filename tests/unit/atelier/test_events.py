@@ -80,12 +80,12 @@ def test_a_server_that_stays_away_is_given_up(server):
 
 
 def test_the_deadline_ends_a_silent_stream(server):
-    server.answers = [events(("1", "job.started"), then=2.0)]
+    server.answers = [events(("1", "job.started"), then=30.0)]
     transport = Transport(server.url, "")
     started = time.monotonic()
 
     with pytest.raises(errors.WaitTimeout):
         list(EventStream(transport, "job_1", patience=60, deadline=started + 0.5))
 
-    assert 0.4 < time.monotonic() - started < 1.5
+    assert 0.4 < time.monotonic() - started < 8
     transport.close()

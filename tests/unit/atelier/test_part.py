@@ -92,6 +92,16 @@ def test_a_death_is_told_once_and_the_next_start_waits(make, monkeypatch):
     until(part.due)
 
 
+def test_a_log_that_is_long_begins_anew_under_its_writer(tmp_path):
+    log = tmp_path / "api.log"
+    with log.open("ab", buffering=0) as writer:
+        for text in (b"one\n", b"two\n", b"three\n"):
+            writer.write(text)
+            parts.trim(log, longest=3 + len(b"two"))
+
+    assert (log.read_bytes(), (tmp_path / "api.log.1").read_bytes()) == (b"three\n", b"one\ntwo\n")
+
+
 def test_pauses_grow_to_a_limit_and_a_long_life_forgives(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(parts.time, "monotonic", lambda: clock[0])

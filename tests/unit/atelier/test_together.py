@@ -21,7 +21,7 @@ class Server:
         self.states = {f"job_{name}": list(each) for name, each in states.items()}
         self.cancelled = []
 
-    def get(self, job_id):
+    def get(self, job_id, *, patience=0.0):
         status = self.states[job_id].pop(0)
         if status == "Ctrl-C":
             raise KeyboardInterrupt
