@@ -62,7 +62,7 @@ QUEUE_RATE = Gauge(
 WORKERS = Gauge("workers", "Live workers, by state: busy or idle.", ("state",), "livemostrecent")
 WORKERS_IN_TROUBLE = Gauge(
     "workers_in_trouble",
-    "Live workers that take no jobs for now: the storage refuses what they would store.",
+    "Live workers that take no jobs for now: the storage refuses, or their engine does not start.",
     across="livemostrecent",
 )
 PAUSED = Gauge(
@@ -130,7 +130,9 @@ STORAGE_SECONDS = Histogram(
 STORAGE_FAILURES = Counter(
     "storage_failures_total", "Storage operations that failed, by error.", ("backend", "operation", "error")
 )
-HOME_BYTES = Gauge("home_bytes", "Bytes of artifacts in the home folder.", across="livemostrecent")
+HOME_BYTES = Gauge(
+    "home_bytes", "Bytes of artifacts and records in the home folder.", across="livemostrecent"
+)
 COLLECTED = Counter(
     "collected_total",
     "What the collector removed: jobs, archived jobs, uploads, and objects that were attempts, orphans or"

@@ -150,7 +150,10 @@ class Settings(BaseModel):
     queues: str = Field(
         "image,video,music,text,code", description="Queues that a worker serves, separated by commas."
     )
-    device: str = Field("auto", description="`auto`, `cpu`, `cuda:N`, or `all` for one worker on each GPU.")
+    device: str = Field(
+        "auto",
+        description="`auto`, `cpu`, `cuda:N`, or one worker each on `cuda:0,cuda:1` or on `all` GPUs.",
+    )
     worker_metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of a worker's own `/metrics`; 0 turns it off."
     )
@@ -307,7 +310,8 @@ class Settings(BaseModel):
     home_max_bytes: int = Field(
         10 * GIB,
         ge=0,
-        description="Most bytes of artifacts in the home; past it new jobs get 507. 0: no cap.",
+        description="Most bytes of artifacts and records in the home; past it submissions, retries and"
+        " uploads get 507. 0: no cap.",
     )
     upload_expires_seconds: int = Field(86400, ge=1, description="Life of an upload that no job refers to.")
     events_keep_seconds: int = Field(
@@ -414,7 +418,8 @@ class Settings(BaseModel):
         """
         files = (*self.own_catalog_files, self.places.pulled)
         optional = {self.places.models, self.places.pulled}
-        return tuple(file for file in files if file.exists() or file not in optional)
+        # Not Path.exists, which raises where one may not look.
+        return tuple(file for file in files if os.path.exists(file) or file not in optional)
 
     def environ(self) -> dict[str, str]:
         """The variables that give a child process these same settings, whatever else its environment says."""
