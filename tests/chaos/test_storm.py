@@ -17,8 +17,8 @@ from tests.chaos.storm.size import Size
 from tests.chaos.storm.storm import Storm
 from tests.contract.jobs_snapshot import Snapshot
 
-SMALL = Size(jobs=300, kills=15, seed=20, workers=3, told_every=0, minutes=3)
-QUICK = {"lease_seconds": 4.0, "beat_seconds": 1.0}
+SMALL = Size(jobs=300, kills=15, seed=20, workers=3, told_every=0, minutes=8)
+QUICK = {"lease_seconds": 10.0, "beat_seconds": 2.0}
 """A lost worker is missed sooner than by default, so that the test ends sooner."""
 
 
@@ -49,6 +49,7 @@ def test_which_kill_explains_an_attempt(outcome: Outcome, kill: Line, explains: 
     assert (culprit(attempt, [kill]) is not None) == explains
 
 
+@pytest.mark.timeout(900)
 def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     # Given 300 jobs and 15 kills
     storm = Storm(tmp_path, SMALL, print, **QUICK)

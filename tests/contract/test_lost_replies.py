@@ -18,7 +18,7 @@ def stages(state_server: StateServer, tmp_path: Path) -> Iterator[tuple[Stage, S
     """Two on the same server: one whose calls go straight to it, and one that loses replies."""
     proxy = Proxy(str(state_server.socket), unix=True)
     durability: Durability = "waitaof" if "valkey" in state_server.program else "always"
-    with state_server.client() as state, connect(proxy.redis_url) as client:
+    with state_server.client() as state, connect(proxy.redis_url, timeout=10.0) as client:
         yield (
             Stage(state, tmp_path / "plain", state, durability),
             Stage(state, tmp_path / "lossy", client, durability, proxy),

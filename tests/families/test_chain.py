@@ -36,7 +36,7 @@ CHAIN = [
             "width": 64,
             "height": 64,
             "frames": 9,
-            "steps": 40,
+            "steps": 150,
             "seed": 3,
         },
     },

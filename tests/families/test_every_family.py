@@ -21,7 +21,7 @@ from tests.families.cases import Given
 from tests.families.trying import CASES, Loaded, Told, difference, run
 
 KINDS_OF_CASES = [(name, kind) for name, case in CASES.items() for kind in case.inputs]
-LONG = {"steps": 60, "max_tokens": 900, "duration_seconds": 30}
+LONG = {"steps": 150, "max_tokens": 900, "duration_seconds": 30}
 """What makes a tiny model busy for long enough to be stopped, where its kind has that field."""
 
 pytestmark = [
@@ -132,7 +132,7 @@ def test_a_cancel_ends_it_while_it_runs(client: Client, models: Path, name: str)
         for field, value in LONG.items()
         if field in fields and (fields[field].default is not None or field in CASES[name].inputs[kind])
     }
-    longer |= ({} if "n" in limits else {"n": 4}) | CASES[name].longer
+    longer |= ({} if "n" in limits else {"n": 8}) | CASES[name].longer
     job = submitted(client, models.parent, name, kind, **longer)
 
     for seen in client.watch(job.id):

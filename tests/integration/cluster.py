@@ -82,7 +82,8 @@ class WorkerProcess:
 
     def records(self, action: str = "") -> list[dict[str, Any]]:
         """The log's records, of one action if it is given."""
-        found = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may be half written
+        found = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [record for record in found if not action or record["action"] == action]
 
     def terminate(self) -> None:

@@ -31,14 +31,14 @@ def test_three_workers_share_thirty_jobs(s3_cluster: Cluster) -> None:
     for number in range(3):
         cluster.start_worker(home=cluster.folder / f"home{number}")
     # When
-    jobs = [cluster.submit(f"steps=4 sleep=0.05 picture {number}") for number in range(30)]
+    jobs = [cluster.submit(f"steps=8 sleep=0.1 picture {number}") for number in range(30)]
     # Then every job is done once, and each worker did its share
     jobs = [cluster.wait_for_end(job, seconds=60) for job in jobs]
     assert {job.status for job in jobs} == {Status.SUCCEEDED}
     assert {tuple(outcomes(job)) for job in jobs} == {(Outcome.SUCCEEDED,)}
     shares = Counter(last_attempt(job).worker for job in jobs)
     assert len(shares) == 3
-    assert min(shares.values()) >= 4
+    assert min(shares.values()) >= 2
     # and each artifact is stored once
     for job in jobs:
         prefix = attempt_prefix(job.owner, job.id, last_attempt(job).id)
@@ -130,7 +130,7 @@ def test_a_state_server_that_forgets_is_refused(cluster: Cluster, state: StateSe
 def test_a_worker_waits_for_a_state_server_that_is_not_up_yet(cluster: Cluster, state: StateServer) -> None:
     state.kill()
     worker = cluster.run_worker("--device", "cpu")
-    wait_for(lambda: worker.records("service.away"), 20)
+    wait_for(lambda: worker.records("service.away"), 60)
     state.start()
     wait_for(lambda: cluster.info(worker) is not None, 20, "a worker that has come up")
 

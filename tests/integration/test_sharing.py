@@ -11,8 +11,8 @@ from infra.jobs.record import Job, Outcome, Status
 from tests.integration.cluster import OWNER, Cluster, outcomes
 from tests.servers import wait_for
 
-BUSY = "steps=20 sleep=0.1"
-"""A job of two seconds, during which others come to stand in line."""
+BUSY = "steps=60 sleep=0.1"
+"""A job of six seconds; others come to stand in line before its last one, when the next run is claimed."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_one_that_is_cancelled_or_fails_leaves_the_others_samples_unchanged(
 ) -> None:
     cluster.start_worker()
     alone = [cluster.wait_for_end(cluster.submit("a star", inputs={"seed": seed})) for seed in (1, 2)]
-    slow = "steps=15 sleep=0.1"
+    slow = "steps=40 sleep=0.1"
     jobs = busy_then(cluster, [f"{slow} log={log}", f"{slow} log={log}", slow, f"{slow} at=15 fail=fatal"])
     for job, seed in zip(jobs[:2], (1, 2), strict=True):
         assert job.inputs["seed"] != seed  # chosen
@@ -84,7 +84,7 @@ def test_a_cancelled_neighbours_inputs_stay_as_long_as_the_run(cluster: Cluster,
     image = {"job": cluster.wait_for_end(cluster.submit("a star")).id}
     first = cluster.submit(BUSY)
     cluster.wait_until(first, lambda found: found.progress)
-    slow = f"steps=15 sleep=0.1 log={log}"
+    slow = f"steps=40 sleep=0.1 log={log}"
     jobs = [cluster.submit(slow, kind="image-to-image", inputs={"image": image}) for _ in range(2)]
     cluster.wait_until(jobs[1], lambda found: found.progress)
     folder = next(cluster.settings.home.glob(f"work/worker-*/{cluster.job(jobs[1].id).attempt_id}"))
@@ -131,7 +131,7 @@ def test_a_drain_gives_back_what_was_claimed_ahead(cluster: Cluster) -> None:
     worker = cluster.start_worker(drain_seconds=20.0)
     first = cluster.submit("steps=30 sleep=0.05", inputs={"steps": 4})
     cluster.wait_until(first, lambda found: found.progress)
-    second = cluster.submit("steps=5 sleep=0.1", inputs={"steps": 5})
+    second = cluster.submit("steps=600 sleep=0.1", inputs={"steps": 5})
     cluster.wait_until(second, lambda found: found.status is Status.RUNNING)
     worker.terminate()
 
@@ -143,7 +143,7 @@ def test_a_drain_gives_back_what_was_claimed_ahead(cluster: Cluster) -> None:
 
 def test_the_next_run_is_claimed_while_the_last_one_goes_on(cluster: Cluster) -> None:
     cluster.start_worker()
-    first = cluster.submit("steps=20 sleep=0.1", inputs={"steps": 4})
+    first = cluster.submit(BUSY, inputs={"steps": 4})
     cluster.wait_until(first, lambda found: found.progress)
     second = cluster.submit("a star", inputs={"steps": 5})
 

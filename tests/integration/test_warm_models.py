@@ -46,7 +46,7 @@ def wait_until_warm(cluster: Cluster, worker: WorkerProcess, *names: str) -> Non
 def test_a_worker_with_nothing_to_do_has_models_ready(cluster: Cluster, offer: OfferModel) -> None:
     # Given a job that waits, and a worker that is to have two models ready
     offer("first", "bytes=50")
-    offer("ready", "bytes=400 load_sleep=0.2")
+    offer("ready", "bytes=400 load_sleep=2")
     offer("also", "bytes=500")
     job = cluster.submit("x", "test/first")
     worker = cluster.start_worker(preload="test/ready,test/also", model_memory="1000")

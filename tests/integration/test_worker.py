@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_sample(cluster: Cluster) -> None:
 
 
 def test_text_is_streamed_and_told_whole_before_the_end(cluster: Cluster) -> None:
-    job = cluster.wait_for_end(cluster.submit("steps=20 sleep=0.05", "test/fake-text"))
+    job = cluster.wait_for_end(cluster.submit("steps=20 sleep=0.15", "test/fake-text"))
     told = events(cluster, job).read(job.id, after="0-1")
     types = [event.type for event in told]
     assert types[-1] == "job.succeeded"
@@ -93,7 +93,7 @@ def test_live_progress_and_previews_are_shown(cluster: Cluster) -> None:
     watcher = connect(cluster.settings.broker_address, timeout=10).pubsub(ignore_subscribe_messages=True)
     watcher.psubscribe(f"{CHANNEL}*")
     # When
-    job = cluster.wait_for_end(cluster.submit("steps=10 sleep=0.15 preview"))
+    job = cluster.wait_for_end(cluster.submit("steps=25 sleep=0.15 preview"))
     # Then
     shown: list[Shown] = []
 
@@ -122,8 +122,7 @@ def test_a_doorbell_starts_a_job_at_once(cluster: Cluster) -> None:
 
 def test_a_running_job_is_cancelled_within_a_step(cluster: Cluster) -> None:
     job = cluster.submit("steps=200 sleep=0.2")
-    cluster.wait_for_status(job, Status.RUNNING)
-    cluster.wait_until(job, lambda _: events(cluster, job).read(job.id))
+    cluster.wait_until(job, lambda found: found.progress)
     cancelled_at = time.monotonic()
     cluster.queue.cancel(job.id, OWNER)
     job = cluster.wait_for_end(job)
