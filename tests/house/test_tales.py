@@ -1,6 +1,6 @@
-"""house/tales through the family that serves it, and on combinations that it never met.
+"""house/tales through the family that serves it, and on what it never met (docs/models/tales.md).
 
-It falls short of the 95 % that it is meant to reach (docs/models/tales.md); the bounds follow what it does.
+The bounds are a little below what is measured here, for another processor rounds otherwise.
 """
 
 import json
@@ -86,18 +86,18 @@ def test_what_is_asked_for_is_held_by_tales_that_it_never_met(teller):
     asked = held_out(exercises.tale, 40, seed=5)
     passed, faults, made = judged(teller, asked, seed=5)
 
-    assert sum(map(holds_words, asked, made)) >= 34  # 93 % is measured
-    assert passed >= 34, faults  # 93 % is measured
+    assert sum(map(holds_words, asked, made)) >= 36  # of more, 99 % are measured
+    assert passed >= 36, faults  # 96 %
 
 
 @pytest.mark.parametrize(
     ("make", "least"),
-    [(exercises.begun, 18), (exercises.title, 18), (exercises.blurb, 18), (exercises.anything, 18)],
+    [(exercises.begun, 18), (exercises.title, 17), (exercises.blurb, 18), (exercises.anything, 18)],
 )
 def test_it_obeys_on_what_it_never_met(teller, make, least):
     passed, faults, _ = judged(teller, held_out(make, 20, seed=5), seed=5)
 
-    assert passed >= least, faults  # 99, 99, 100 and 99 % are measured
+    assert passed >= least, faults  # of more, 100, 99, 99 and 98 % are measured
 
 
 def test_the_family_reads_prompts_as_training_wrote_them(teller):

@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def evaluate(folder: Path, count: int = 300, seed: int = 0) -> dict[str, Any]:
 
 def holds_words(asked: Exercise, made: str) -> bool:
     """Whether each creature, thing, colour, name and trait of the request stands somewhere in the answer."""
-    words = set(re.findall(r"[a-z]+", asked.turns[-1].lower().replace("little story", "")))
+    words = set(re.findall(r"[a-z]+", re.sub("little story|fairy tale", "", asked.turns[-1].lower())))
     return {word for word in WHOLE if word.lower() in words} <= {
         word for word in WHOLE if re.search(rf"\b{word}\b", made, re.IGNORECASE)
     }
@@ -92,7 +92,7 @@ def judges(count: int, seed: int) -> dict[str, Any]:
 def copying(made: Sequence[str], fresh: Sequence[str], steps: int) -> dict[str, float]:
     """Shares of 8-grams that stand in the training text too: of what was made, and of fresh samples of the
     grammar for the same requests."""
-    wanted, new = ngrams(made), ngrams(fresh)
+    wanted, new = list(ngrams(made)), list(ngrams(fresh))
     among = set(wanted) | set(new)
     known = {gram for gram in ngrams(training_texts(steps)) if gram in among}
     shares = [sum(gram in known for gram in grams) / len(grams) for grams in (wanted, new)]
@@ -112,13 +112,11 @@ def training_texts(steps: int, seed: int = 0) -> Iterable[str]:
             yield one.answer if one.chat else f"{one.turns[0]}{one.answer}"
 
 
-def ngrams(texts: Iterable[str]) -> list[tuple[str, ...]]:
+def ngrams(texts: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """All runs of eight words, small letters, without marks."""
-    grams = []
     for text in texts:
         words = re.findall(r"[a-z']+", text.lower())
-        grams += [tuple(words[at : at + NGRAM]) for at in range(len(words) - NGRAM + 1)]
-    return grams
+        yield from (tuple(words[at : at + NGRAM]) for at in range(len(words) - NGRAM + 1))
 
 
 def _seconds(teller: Teller) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 Facts = dict[str, str]
@@ -27,6 +27,7 @@ CLOSE = frozenset(".,!?:;")
 QUOTES = frozenset('"')
 ARTICLES = frozenset(["a~"])  # an article that is not chosen yet
 ENDS = frozenset(".!?")
+THE_END = ""  # of a text
 
 
 class Part:
@@ -36,8 +37,8 @@ class Part:
         """Whether it can be said of these facts."""
         raise NotImplementedError
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        """Its tokens; draws where there is a choice."""
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        """The ways in which it, and `rest` after it, can begin."""
         raise NotImplementedError
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
@@ -45,15 +46,36 @@ class Part:
         raise NotImplementedError
 
 
+Parts = tuple[Part, ...]
+"""What is still to be said."""
+
+
 @dataclass(frozen=True)
+class Opening:
+    """A way to go on: `first` comes next, then `rest`, if all that it `needs` can be said. At the end of a
+    text nothing comes next."""
+
+    first: Word | Slot | None
+    rest: Parts = ()
+    needs: Parts = ()
+
+
+def _openings(parts: Parts) -> Iterator[Opening]:
+    if parts:
+        yield from parts[0].opens(parts[1:])
+    else:
+        yield Opening(None)
+
+
+@dataclass(frozen=True, eq=False)
 class Word(Part):
     token: str
 
     def can(self, facts: Facts) -> bool:
         return True
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        return [self.token]
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        yield Opening(self, rest)
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         if at < len(tokens) and tokens[at] == self.token:
@@ -71,15 +93,15 @@ class Article(Word):
             yield at + 1, facts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series(Part):
-    parts: tuple[Part, ...]
+    parts: Parts
 
     def can(self, facts: Facts) -> bool:
         return all(part.can(facts) for part in self.parts)
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        return [token for part in self.parts for token in part.say(facts, dice)]
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        yield from _openings(self.parts + rest)
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         yield from self._from(0, tokens, at, facts)
@@ -92,22 +114,24 @@ class Series(Part):
             yield from self._from(part + 1, tokens, after, told)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice(Part):
-    options: tuple[Part, ...]
+    options: Parts
 
     def can(self, facts: Facts) -> bool:
         return any(option.can(facts) for option in self.options)
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        return dice.choice([option for option in self.options if option.can(facts)]).say(facts, dice)
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        for option in self.options:
+            for way in option.opens(rest):
+                yield replace(way, needs=(option, *way.needs))
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         for option in self.options:
             yield from option.read(tokens, at, facts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bound(Part):
     """Says nothing; holds that a role is a key."""
 
@@ -117,8 +141,8 @@ class Bound(Part):
     def can(self, facts: Facts) -> bool:
         return facts.get(self.role) == self.key
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        return []
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        yield from _openings(rest)
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         if facts.get(self.role, self.key) == self.key:
@@ -135,8 +159,8 @@ class Slot(Part):
         key = facts.get(self.role)
         return key in self.forms and self.forms[key].can(facts)
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        return self.forms[facts[self.role]].say(facts, dice)
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        yield Opening(self, rest)
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         known = facts.get(self.role)
@@ -154,8 +178,8 @@ class Rule(Part):
     def can(self, facts: Facts) -> bool:
         return self.grammar.part(self.name).can(facts)
 
-    def say(self, facts: Facts, dice: random.Random) -> list[str]:
-        return self.grammar.part(self.name).say(facts, dice)
+    def opens(self, rest: Parts) -> Iterator[Opening]:
+        yield from self.grammar.part(self.name).opens(rest)
 
     def read(self, tokens: Sequence[str], at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         yield from self.grammar.part(self.name).read(tokens, at, facts)
@@ -170,10 +194,22 @@ class Grammar:
         self.rules, self.lexicon, self.names = rules, lexicon, names | {"I"}
         self._parts: dict[str, Part] = {}
         self._slots: dict[str, Slot] = {}
+        self._ways: dict[Parts, list[Opening]] = {}
 
     def say(self, rule: str, facts: Facts, dice: random.Random) -> str:
-        """A text of this rule about these facts."""
-        return joined(self.part(rule).say(facts, dice))
+        """A text of this rule about these facts. Whatever word may come next is as likely as any other that
+        may, in however many ways the rules say it: then no good word is rare, and a model that has learned
+        this can leave out what it finds unlikely without saying the same all the time."""
+        ends, tokens, known = [(self.part(rule),)], [], dict[Part, bool]()
+        while True:
+            ways: dict[str, list[Parts]] = {}
+            for end in ends:
+                self._go_on(end, facts, known, ways)
+            token = dice.choice(list(ways))
+            if token == THE_END:
+                return joined(tokens)
+            tokens.append(token)
+            ends = ways[token]
 
     def read(self, rule: str, text: str, facts: Facts | None = None) -> Facts | None:
         """What a text of this rule tells, with what was known before; None when it cannot be read so."""
@@ -199,6 +235,23 @@ class Grammar:
         found = TOKEN.findall(text)
         tokens = [self._small(t) if first else t for t, first in zip(found, beginnings(found), strict=True)]
         return tokens if joined(tokens) == text else None
+
+    def _go_on(
+        self, parts: Parts, facts: Facts, known: dict[Part, bool], ways: dict[str, list[Parts]]
+    ) -> None:
+        """Adds to `ways` what can come next and what is to be said then. `known`: what can be said at all."""
+        if parts not in self._ways:
+            self._ways[parts] = list(_openings(parts))
+        for way in self._ways[parts]:
+            for part in way.needs:
+                if part not in known:
+                    known[part] = part.can(facts)
+            if not all(known[part] for part in way.needs):
+                continue
+            if isinstance(way.first, Slot):
+                self._go_on((way.first.forms[facts[way.first.role]], *way.rest), facts, known, ways)
+            else:
+                ways.setdefault(way.first.token if way.first else THE_END, []).append(way.rest)
 
     def part(self, rule: str) -> Part:
         if rule not in self._parts:

@@ -83,7 +83,7 @@ def _wanted(dice: random.Random, facts: Facts) -> Facts:
     """Some of the facts: the hero or the thing at least."""
     roles = set()
     if dice.random() < 0.93:
-        roles |= {"hero"} | {role for role in ("trait", "coat", "name") if dice.random() < 0.7}
+        roles |= {"hero", "coat"} | {role for role in ("trait", "name") if dice.random() < 0.6}
     if facts["hero"] in THINGS:
         roles |= {"coat"}
     if "hero" not in roles or facts["hero"] in THINGS or dice.random() < 0.85:

@@ -26,6 +26,7 @@ from pipelines.training.tales.words import (
     SHE,
     SIDES,
     TINTS,
+    TRADES,
     TRAITS,
     TROUBLES,
     WHEN,
@@ -50,7 +51,7 @@ RULES = {
     ),
     "kind": "[{trait.word}|{trait=none}] [{coat.word}|{coat=none}] {hero.word}",
     "hero": "[{name.word}|the {hero.word}|the {coat.word} {hero.word}]",
-    "he": "[{he.he}|{he.he}|<hero>]",
+    "he": "[{he.he}|<hero>]",
     "it": "the {colour.word} {thing.word}",
     "one": "a~ {colour.word} {thing.word}",
     # what for
@@ -94,16 +95,17 @@ RULES = {
     ),
     "talk": (
         '"[thank you|I will not forget this|you are kind|how good that you came]," said <hero>.'
-        ' ["[good luck|think nothing of it|one day you may help me too|come and see me again]," said '
-        "the {helper.word}.|]"
+        ' ["[good luck|think nothing of it|one day you may help me too|come and see me again]," '
+        "answered the {helper.word}.|]"
         "|<he> thanked the {helper.word} [with all {he.his} heart|and walked on|and shared some nuts"
         "|and told it everything]."
     ),
     "tip": (
         '"[look {side.word} the {markcolour.word} {mark.word}|what you look for is {side.word} a~ '
         "{markcolour.word} {mark.word}"
-        '|I have seen <it> {side.word} the {markcolour.word} {mark.word}]," said the {helper.word}.'
-        "|the {helper.word} [knew|told {he.him}] that <it> was {side.word} a~ {markcolour.word} {mark.word}."
+        '|I have seen <it> {side.word} the {markcolour.word} {mark.word}]," explained the {helper.word}.'
+        "|then the {helper.word} [knew|told {he.him}] that <it> was {side.word} a~ {markcolour.word} "
+        "{mark.word}."
     ),
     # how it ended
     "find": (
@@ -118,7 +120,7 @@ RULES = {
         "<he> [brought|gave|carried] <it> to the {friend.word}"
         " [and both were happy.|and they danced {when.until}.|, who laughed and cried.|, and they "
         "looked at it {when.until}.]"
-        "|the {friend.word} got <it> and [thanked {he.him}|was happy|laughed for joy]."
+        "|so the {friend.word} got <it> and [thanked {he.him}|was happy|laughed for joy]."
     ),
     "glad": (
         "<he> [sat down with it|looked at it|played with it|sang to it] {when.until}."
@@ -139,7 +141,6 @@ RULES = {
         "[the [{trait.word}|] [{coat.word}|] {hero.word} and the {colour.word} {thing.word}"
         "|{name.word} and the {colour.word} {thing.word}"
         "|how <title-hero> found the {colour.word} {thing.word}"
-        "|the {colour.word} {thing.word} {side.word} the {mark.word}"
         "|the {colour.word} {thing.word} {when.title}"
         "|<title-hero> {when.title}"
         "|the tale of <title-hero> and the {colour.word} {thing.word}"
@@ -155,13 +156,13 @@ Tale = tuple[str, str, Facts]
 
 
 def draw_facts(dice: random.Random) -> Facts:
-    """The facts of one tale."""
+    """The facts of one tale; what could stand in one place is about as likely each (see `Grammar.say`)."""
     facts = {"plot": dice.choice(PLOTS)}
     facts |= _draw_hero(dice)
     facts["when"] = dice.choice(tuple(WHEN))
-    facts["thing"] = dice.choice(THINGS if dice.random() < 0.5 else OBJECTS)
+    facts["thing"] = dice.choice((*THINGS, *THINGS, *OBJECTS))
     clear = [colour for colour in COLOURS if is_clear(colour, facts["when"])]
-    facts["colour"] = dice.choice(clear if facts["thing"] in THINGS or dice.random() < 0.7 else TINTS)
+    facts["colour"] = dice.choice(clear if facts["thing"] in THINGS else TINTS)
     others = [who for who in LIVES if who != facts["hero"]]
     facts["helper"], friend = dice.sample(others, 2)
     facts["friend"] = friend if facts["plot"] == "gift" else "none"
@@ -181,10 +182,10 @@ def _draw_hero(dice: random.Random) -> Facts:
     return {
         "hero": hero,
         "name": _name_for(hero, name, dice),
-        "he": pronoun(hero, name, dice),
-        "trait": dice.choice(TRAITS) if dice.random() < 0.5 else "none",
+        "he": pronoun(hero, name),
+        "trait": dice.choice((*TRAITS, "none")),
         "coat": dice.choice(colours),
-        "home": LIVES[hero] if hero in LIVES and dice.random() < 0.8 else "anywhere",
+        "home": LIVES[hero] if hero in LIVES and dice.random() < 0.6 else "anywhere",
     }
 
 
@@ -194,13 +195,13 @@ def _name_for(hero: str, name: str, dice: random.Random) -> str:
     return dice.choice(WOMEN if hero in SHE else MEN)
 
 
-def pronoun(hero: str, name: str, dice: random.Random) -> str:
-    """How a hero is called in short: as its kind says, else its name, else "it" or what is drawn."""
+def pronoun(hero: str, name: str) -> str:
+    """How a hero is called in short: as its kind says, else its name, else its trade."""
     if hero in SHE or (name in WOMEN and hero not in HE):
         return "she"
     if hero in HE or name in MEN:
         return "he"
-    return "it" if hero in THINGS else dice.choice(("he", "she", "it"))
+    return next((word for word, whose in TRADES.items() if hero in whose), "it")
 
 
 def compose(dice: random.Random, facts: Facts) -> Tale:
@@ -210,7 +211,7 @@ def compose(dice: random.Random, facts: Facts) -> Tale:
 
 def title_of(dice: random.Random, facts: Facts, wanted: Facts) -> str:
     """A title in which all that is wanted is said."""
-    for _ in range(200):
+    for _ in range(5000):
         title = GRAMMAR.say("title", facts, dice)
         if wanted.items() <= (read_title(title, {}) or {}).items():
             return title
@@ -235,11 +236,8 @@ def grammatical(text: str) -> bool:
 
 def _fits(facts: Facts) -> bool:
     """Whether the short name fits the hero, and the home the kind."""
-    hero, name = facts["hero"], facts.get("name", "none")
-    allowed = {"she"} if hero in SHE else {"he"} if hero in HE else {"she"} if name in WOMEN else {"he"}
-    if hero not in SHE | HE and name == "none":
-        allowed = {"it"} if hero in THINGS else {"he", "she", "it"}
-    return facts.get("he", next(iter(allowed))) in allowed and facts["home"] in {"anywhere", LIVES.get(hero)}
+    short = pronoun(facts["hero"], facts.get("name", "none"))
+    return facts.get("he", short) == short and facts["home"] in {"anywhere", LIVES.get(facts["hero"])}
 
 
 def is_held_out(facts: Facts) -> bool:

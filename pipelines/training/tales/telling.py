@@ -11,7 +11,7 @@ from pipelines.training.tales.exercises import Exercise
 from pipelines.training.tales.tokens import Speller
 
 LONGEST = 256  # tokens of an answer
-TEMPERATURE, MIN_P = 1.0, 0.65
+TEMPERATURE, MIN_P = 1.0, 0.5
 """As the catalog's row has them: of what is nearly as likely as the likeliest, anything."""
 TOGETHER = 64
 

@@ -12,13 +12,14 @@ from transformers import PreTrainedTokenizerFast
 
 from pipelines.training.bpe import byte_level
 from pipelines.training.tales.exercises import Exercise, draw
-from pipelines.training.tales.words import LIVES, NAMES, THING_WORDS, TINTS, TRAITS
+from pipelines.training.tales.words import LIVES, NAMES, SIDES, THING_WORDS, TINTS, TRAITS
 
 VOCABULARY = 1280  # byte-level tokens: enough for nearly every word of the grammar
 CONTEXT = 512  # tokens
 ROW = 256  # tokens of a row of training: hardly an exercise is longer
 PAD, START, END, USER, ANSWER = "<|pad|>", "<|start|>", "<|end|>", "<|user|>", "<|answer|>"
 WHOLE = (*LIVES, *THING_WORDS, *sorted(NAMES), *TRAITS, *TINTS)  # each becomes one token: easier to copy
+READ_ONLY, NEW, SAID = 0, 1, 2  # what a token of an exercise is
 READ = 5  # turns of a conversation that are read, the last ones; what a system message says is not read
 TEMPLATE = (
     "{{ bos_token }}{% set said = messages | rejectattr('role', 'equalto', 'system') | list %}"
@@ -56,6 +57,9 @@ class Speller:
         self.tokenizer = tokenizer
         names = (START, END, USER, ANSWER)
         self.start, self.end, self.user, self.answer = tokenizer.convert_tokens_to_ids(list(names))
+        told = (*WHOLE, *(side.split()[0] for side in SIDES))
+        forms = [self._plain(form) for word in told for form in (word, f" {word}", f" {word}".title())]
+        self.whole = {form[0] for form in forms if len(form) == 1}
 
     def prompt(self, exercise: Exercise) -> list[int]:
         """What stands before the answer, as the family that serves it writes it."""
@@ -67,10 +71,16 @@ class Speller:
         return [*ids, self.answer]
 
     def spell(self, exercise: Exercise) -> tuple[list[int], list[int]]:
-        """Ids, and for each whether it is learned (1) or only read (0)."""
+        """Ids, and for each whether it is only read (READ_ONLY) or learned: as the word for somebody, for
+        something or for where it is that was said before (SAID), or as anything else (NEW)."""
         before, answer = self.prompt(exercise), [*self._plain(exercise.answer), self.end]
-        learned = [0, *[int(exercise.begins and not exercise.chat)] * (len(before) - 1)]
-        return before + answer, learned + [1] * len(answer)
+        begin = 1 if exercise.begins and not exercise.chat else len(before)
+        ids = before + answer
+        learned, met = [READ_ONLY] * begin, set(ids[:begin])
+        for token in ids[begin:]:
+            learned.append(SAID if token in met and token in self.whole else NEW)
+            met.add(token)
+        return ids, learned
 
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
@@ -92,7 +102,7 @@ class Rows:
             rows[at].append(one)
             room[at] -= len(one[0])
         self.ids = np.zeros((len(rows), ROW), np.int64)
-        self.labels = np.full((len(rows), ROW), -100, np.int64)
+        self.learned = np.full((len(rows), ROW), READ_ONLY, np.int64)  # what a token is
         self.texts = np.full((len(rows), ROW), -1, np.int64)  # which text a token belongs to
         self.places = np.zeros((len(rows), ROW), np.int64)
         for row, texts in enumerate(rows):
@@ -103,19 +113,19 @@ class Rows:
         for number, (ids, learned) in enumerate(texts):
             here = slice(at, at + len(ids))
             self.ids[row, here] = ids
-            self.labels[row, here] = np.where(learned, ids, -100)
+            self.learned[row, here] = learned
             self.texts[row, here] = number
             self.places[row, here] = np.arange(len(ids))
             at += len(ids)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the model's forward takes."""
+        """What the model's forward takes, and what each token is, for the loss."""
         texts = torch.from_numpy(self.texts)
         same = texts[:, None, :, None] == texts[:, None, None, :]
         seen = same & torch.ones(ROW, ROW, dtype=torch.bool).tril()
         return {
             "input_ids": torch.from_numpy(self.ids),
-            "labels": torch.from_numpy(self.labels),
+            "learned": torch.from_numpy(self.learned),
             "position_ids": torch.from_numpy(self.places),
             "attention_mask": torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min),
         }

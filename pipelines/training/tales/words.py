@@ -20,6 +20,10 @@ CREATURES = {  # who: where such live
 LIVES = {who: where for where, names in CREATURES.items() for who in names.split()}
 SHE = frozenset(words("hen cow mermaid girl grandmother queen princess witch fairy"))
 HE = frozenset(words("fisherman boy king prince wizard woodcutter"))
+TRADES = {  # whose pronoun goes by the name; without one, it is this
+    "she": frozenset(words("teacher painter doctor astronaut angel elf")),
+    "he": frozenset(words("farmer shepherd sailor pirate baker miller hunter dwarf cook knight giant")),
+}
 
 WOMEN = words("Ana Cleo Elsa Greta Iris Kaya Mira Nora Olga Rosa Tilda Vera Wilma Zoe Lina Ella")
 MEN = words("Bram Dov Finn Hugo Jon Leo Nils Otto Paul Rolf Sam Theo Udo Viktor Yuri Max")
@@ -129,7 +133,7 @@ LESSONS = {
     "wish": "a wish is the beginning of a journey",
     "small": "even small steps lead far",
 }
-SIDES = ("beside", "behind", "next to", "in front of", "not far from", "close to")
+SIDES = ("beside", "behind", "opposite", "near", "next to", "close to")
 PLOTS = ("search", "lost", "gift")
 
 

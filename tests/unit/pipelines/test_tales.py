@@ -1,14 +1,16 @@
 """The tales' grammar, which composes and reads; its exercises and their judges; how texts become rows."""
 
+import math
 import random
+from collections import Counter
 
 import pytest
 import torch
 
-from pipelines.training.tales import blurbs, evaluate, exam, exercises, manners, scenes, story
+from pipelines.training.tales import blurbs, evaluate, exam, exercises, learner, manners, scenes, story
 from pipelines.training.tales.exercises import TASKS, Exercise, judge_tale, picture_of
 from pipelines.training.tales.phrases import Grammar, joined
-from pipelines.training.tales.tokens import ROW, Rows
+from pipelines.training.tales.tokens import NEW, READ_ONLY, ROW, SAID, Rows, Speller, build_tokenizer
 
 OWL = {
     "plot": "search",
@@ -33,8 +35,8 @@ OWL = {
 TALE = (
     "Once there was a brave owl named Mira. She lived in a deep forest. She wished for a red boat to look at"
     " it every day. One dark night, she started to look for it. Soon the owl came to a deep river. Then a fox"
-    ' came by and carried her across. "Look beside the green tree," said the fox. At last she found the red'
-    " boat beside a green tree. She took it home and was happy. The end."
+    ' came by and carried her across. "Look beside the green tree," explained the fox. At last she found the'
+    " red boat beside a green tree. She took it home and was happy. The end."
 )
 
 
@@ -45,9 +47,9 @@ def dice():
 
 @pytest.mark.parametrize("make", TASKS)
 def test_right_answers_pass_and_wrong_ones_do_not(make, dice):
-    right, wrong, tried = exam.examine(make, 60, dice)
+    right, wrong, tried = exam.examine(make, 150, dice)
 
-    assert right == 60
+    assert right == 150
     assert wrong <= 0.05 * tried
 
 
@@ -63,7 +65,7 @@ def test_a_tale_tells_its_facts():
     [
         ("found the red boat", "found the blue boat"),  # it changes colour
         ("found the red boat", "found the red kite"),  # another thing is found
-        ("said the fox", "said the wolf"),  # another helper
+        ("explained the fox", "explained the wolf"),  # another helper
         ("carried her", "carried him"),  # she is he
         ("carried her across", "lent her a ladder"),  # help that does not fit the trouble
         ("beside a green tree.", "behind a green tree."),  # it is not where the fox said
@@ -189,7 +191,8 @@ def test_texts_in_one_row_do_not_see_each_other():
     rows = Rows([([1, 5, 6, 2], [0, 0, 1, 1]), ([1, 7, 2], [0, 1, 1])]).tensors()
 
     assert rows["input_ids"].shape == (1, ROW)
-    assert rows["labels"][0, :8].tolist() == [-100, -100, 6, 2, -100, 7, 2, -100]
+    assert rows["input_ids"][0, :8].tolist() == [1, 5, 6, 2, 1, 7, 2, 0]
+    assert rows["learned"][0, :8].tolist() == [0, 0, 1, 1, 0, 1, 1, 0]
     assert rows["position_ids"][0, :7].tolist() == [0, 1, 2, 3, 0, 1, 2]
     seen = rows["attention_mask"][0, 0] == 0
     assert (
@@ -201,6 +204,60 @@ def test_more_texts_than_a_row_holds_take_more_rows():
     rows = Rows([([1] * 200, [1] * 200)] * 3).tensors()
 
     assert rows["input_ids"].shape == (3, ROW)
+
+
+@pytest.fixture(scope="module")
+def speller():
+    return Speller(build_tokenizer())
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_word_that_was_said_before_is_told_apart(speller, begins):
+    one = Exercise("tale", ("the owl and a fox",), " saw the owl", lambda made: [], False, begins)
+
+    ids, learned = speller.spell(one)
+
+    words = [speller.tokenizer.decode([token]).strip() for token in ids]
+    assert [word for word, kind in zip(words, learned, strict=True) if kind == SAID] == ["owl"]
+    assert words[-2] == "owl"
+    assert learned[-2:] == [SAID, NEW]
+    fox = words.index("fox")
+    assert learned[: fox + 1] == [READ_ONLY] + [NEW if begins else READ_ONLY] * fox
+
+
+def test_the_loss_is_the_mean_by_weights():
+    ids, weights = torch.tensor([[7, 1, 2, 3]]), torch.tensor([[1.0, 0.0, 1.0, 3.0]])
+    logits = torch.full((1, 4, 8), -50.0)
+    logits[0, 0, 5] = 0  # wrong, but what stands there is only read
+    logits[0, 1, [2, 4]] = 0  # one of two
+    logits[0, 2, [3, 4, 5, 6]] = 0  # one of four
+
+    assert learner.loss(logits, ids, weights).item() == pytest.approx((math.log(2) + 3 * math.log(4)) / 4)
+
+
+def test_every_word_that_may_come_next_is_as_likely(dice):
+    grammar = Grammar(
+        {"row": "[[red|red|blue]|a~ {thing.word}|] [sky|{thing=none} hall]"},
+        {"thing": {"owl": {"word": "owl"}, "none": {}}},
+    )
+
+    owls = Counter(grammar.say("row", {"thing": "owl"}, dice) for _ in range(4000))
+    nones = Counter(grammar.say("row", {"thing": "none"}, dice) for _ in range(4000))
+
+    assert set(owls) == {"Red sky", "Blue sky", "An owl sky", "Sky"}
+    assert all(900 <= times <= 1100 for times in owls.values())
+    assert {words.split()[0] for words in nones} == {"Red", "Blue", "Sky", "Hall"}
+    assert 900 <= nones["Sky"] <= 1100
+    assert 400 <= nones["Red hall"] <= 600
+
+
+def test_a_tale_can_be_read_again_whatever_its_facts(dice):
+    for _ in range(200):
+        title, text, facts = story.compose(dice, story.draw_facts(dice))
+        told = story.read_tale(text)
+        assert told is not None
+        assert told.items() <= facts.items()
+        assert story.read_title(title, told) is not None
 
 
 def test_an_exercise_is_the_same_each_time():
