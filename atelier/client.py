@@ -198,15 +198,14 @@ class Client:
         deadline = None if timeout is None else time.monotonic() + timeout
         job = self.get(job_id, patience=patience)
         yield job
-        seen: str | None = None
+        events = EventStream(self._transport, job_id, patience=patience, deadline=deadline)
         while not job.final:
             for later in self._while_queued(job, deadline, patience):
                 job = later
                 yield job
             if job.final:
                 return
-            for event in self._events(job_id, seen, deadline, patience):
-                seen = event.id or seen
+            for event in events:  # those after the last one that was seen
                 if event.type == "job.progressed":
                     job = _progressed(job, event)
                     yield job
@@ -221,16 +220,11 @@ class Client:
 
     def stream(self, job_id: str, *, after: str | None = None, patience: float = PATIENCE) -> Iterator[Event]:
         """The job's events until it is final; goes on after the event with the id `after`."""
-        return self._events(job_id, after, None, patience)
+        return iter(EventStream(self._transport, job_id, after=after, patience=patience))
 
     def text(self, job_id: str, index: int = 0) -> Iterator[TextPart]:
         """A text job's output in pieces, as it is made; ends with the job."""
         return text_parts(self, job_id, index)
-
-    def _events(
-        self, job_id: str, after: str | None, deadline: float | None, patience: float
-    ) -> Iterator[Event]:
-        return iter(EventStream(self._transport, job_id, after=after, patience=patience, deadline=deadline))
 
     def _while_queued(self, job: Job, deadline: float | None, patience: float) -> Iterator[Job]:
         """The job at every look, until it is no longer queued: its place changes without an event."""

@@ -34,11 +34,9 @@ class NoStack(AtelierError):
 def some_stack(home: Path | None, url: str | None, say: Say) -> Iterator[Client]:
     """A client of a stack that serves: one that runs already is used and left; a new one is stopped.
 
-    home: whose stack; None: the one at `url`, or else the one that a client would find.
+    home: whose stack; None: the one at `url`, or NoStack, or else the one that a client would find.
     """
     running = _running(home, url)
-    if url and not running:
-        raise NoStack(f"no server is ready at {url}")
     if running:
         say(f"using the server at {running}")
         with Client(running) as client:
@@ -56,12 +54,16 @@ def some_stack(home: Path | None, url: str | None, say: Say) -> Iterator[Client]
 
 
 def _running(home: Path | None, url: str | None) -> str | None:
-    if home is None:
-        url = url or default_address().url
-    else:
+    if home is not None:
         instance = read_instance(home)
-        url = instance.url if instance else ""
-    return url if url and is_ready(url) else None
+        found = instance.url if instance else ""
+    else:
+        found = url or default_address().url
+    if found and is_ready(found):
+        return found
+    if url and home is None:
+        raise NoStack(f"no server is ready at {url}")
+    return None
 
 
 @contextmanager

@@ -21,6 +21,7 @@ SILENCE_BEFORE_DEADLINE: Final = 5.0  # seconds
 
 class EventStream:
     """Iterates over one job's events until the final one; connects again by itself after `Last-Event-ID`.
+    Iterated over again, it goes on after the last event that it gave.
 
     patience: seconds that the server may stay away before the error is raised.
     deadline: on time.monotonic(); after it WaitTimeout is raised. None: never.

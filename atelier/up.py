@@ -120,9 +120,7 @@ class Supervisor:
             self._mend()
             if time.monotonic() >= trim_at:
                 trim_at = time.monotonic() + TRIM_SECONDS
-                for log in self.settings.places.logs.glob("*.log"):
-                    with suppress(OSError):  # a full disk, say; the servers go on
-                        trim(log)
+                self._trim_logs()
 
     def stop(self) -> None:
         """End the parts in order: workers hand in or give back their jobs, then the API, then the servers."""
@@ -136,6 +134,11 @@ class Supervisor:
         if self._servers is not None:
             self._servers.stop()
         self.say("stopped")
+
+    def _trim_logs(self) -> None:
+        for log in self.settings.places.logs.glob("*.log"):
+            with suppress(OSError):  # a full disk, say; the servers go on
+                trim(log)
 
     # Starting
 

@@ -98,9 +98,7 @@ def _job(findings: dict[str, Any], client: Client | None) -> dict[str, Any] | No
         job = client.get(job_id)
     except (NotFound, Gone, Unauthorized):
         return {"id": job_id, "known": "no", "artifact": None}
-    except (
-        AtelierError
-    ):  # no server, another one's, or one that is down: what the file says holds all the same
+    except AtelierError:  # no server, or one that is down or another's: what the file says holds all the same
         return {"id": job_id, "known": "unasked", "artifact": None}
     same = [each.name for each in job.artifacts if each.sha256 == findings["sha256"]]
     return {"id": job_id, "known": "yes", "artifact": same[0] if same else None}

@@ -133,12 +133,11 @@ def _check(folder: Path, model: Model, place: Path, revision: str) -> Pulled:
     check_safe(folder)
     guess = inspect(folder)["memory_bytes"]  # also finds what is missing
     digests = {name: digest_file(folder / name) for name in files_of(folder)}
-    if model.sha256 and model.sha256 != digest_lines(digests):
-        raise PullFailed(
-            f"{model.hub} is not what the row of {model.name} says: its sha256 is {digest_lines(digests)}"
-        )
+    whole = digest_lines(digests)
+    if model.sha256 and model.sha256 != whole:
+        raise PullFailed(f"{model.hub} is not what the row of {model.name} says: its sha256 is {whole}")
     (folder / LISTING).write_text("".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
-    return Pulled(place, revision, digest_lines(digests), model.memory_bytes or guess)
+    return Pulled(place, revision, whole, model.memory_bytes or guess)
 
 
 def _put_in_place(folder: Path, place: Path) -> None:

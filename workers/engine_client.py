@@ -169,13 +169,11 @@ class Engine:
             if lost:
                 counts.engine_ended("died")
                 raise EngineDied(f"The engine ended with {how}.") from None
-        except PipeFull:
+        except (EngineHung, PipeFull) as error:
             counts.engine_ended("hung")
             self._end(process.abort)
-            raise EngineHung("The engine takes no orders.") from None
-        except EngineHung:
-            counts.engine_ended("hung")
-            self._end(process.abort)
+            if isinstance(error, PipeFull):
+                raise EngineHung("The engine takes no orders.") from None
             raise
         except EngineDeaf:
             counts.engine_ended("deaf")

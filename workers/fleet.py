@@ -26,9 +26,8 @@ class Fleet:
     def __init__(self, settings: Settings, devices: list[str]) -> None:
         count = len(devices)
         self._members = [Member(settings, device, place, count) for place, device in enumerate(devices)]
-        self._signals: list[
-            int
-        ] = []  # that asked for the end; the handler may come between any two lines below
+        self._signals: list[int] = []
+        """That ask for the end. The handler may come between any two lines of `run`: it only notes them."""
 
     def run(self) -> int:
         """Keep the workers running until SIGTERM or SIGINT, then wait for their drains; the exit code."""
@@ -40,11 +39,10 @@ class Fleet:
                     member.keep_running()
             time.sleep(LOOK_SECONDS)
         while any(member.running for member in self._members):
-            while self._signals:
+            if self._signals:  # one each time: two of the same that come close together would be one
                 number = self._signals.pop(0)
                 for member in self._members:
                     member.drain(number)
-                time.sleep(LOOK_SECONDS)  # two of the same that come close together would be one
             time.sleep(LOOK_SECONDS)
         return max(member.wait() for member in self._members)
 
@@ -77,7 +75,7 @@ class Member:
 
     def drain(self, number: int) -> None:
         """Ask it to end, or, the second time, to hurry; by the signal that asked us."""
-        if self._process is not None and self.running:
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
 
     @property

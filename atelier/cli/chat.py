@@ -91,11 +91,11 @@ class Conversation:
 def _lines() -> Iterator[str]:
     """The messages: what is typed, without blank lines."""
     while True:
-        seen = sys.stdin.isatty() and sys.stdout.isatty()
-        if sys.stdin.isatty() and not seen:  # the prompt is no part of what goes into the file
+        typed, seen = sys.stdin.isatty(), sys.stdout.isatty()
+        if typed and not seen:  # the prompt is no part of what goes into the file
             print(PROMPT, end="", file=sys.stderr, flush=True)
         try:
-            line = input(PROMPT if seen else "")
+            line = input(PROMPT if typed and seen else "")
         except EOFError:
             print(flush=True)
             return

@@ -9,7 +9,7 @@ import typer
 
 from atelier.cli.common import JsonFlag, client_of, finish, output_of
 from atelier.cli.exits import Exit
-from atelier.cli.follow import Interrupted, follow, headline, leave_running
+from atelier.cli.follow import headline
 from atelier.cli.many import (
     AllOwnersFlag,
     Chosen,
@@ -21,7 +21,7 @@ from atelier.cli.many import (
     StatusFlag,
     tell_count,
 )
-from atelier.cli.outcome import OutFlag, conclude, fetch, tell_failure
+from atelier.cli.outcome import OutFlag, fetch, see_through, tell_failure
 from atelier.cli.table import ago, print_table
 from atelier.records import Artifact, Attempt, Job, time_of
 
@@ -78,12 +78,7 @@ def watch(context: typer.Context, job_id: JobId, out: OutFlag = Path(), as_json:
     """Follow a job to its end, and fetch what it made."""
     output = output_of(context)
     with client_of(context) as client:
-        job = client.get(job_id)
-        try:
-            job = follow(client, job, output)
-        except Interrupted:
-            finish(leave_running(job, output))
-        finish(conclude(client, job, output, out))
+        see_through(client, client.get(job_id), output, out)
 
 
 def get(context: typer.Context, job_id: JobId, out: OutFlag = Path(), as_json: JsonFlag = False) -> None:
@@ -157,16 +152,7 @@ def retry(
             tell_count("retried", call(**chosen.filters()), output)
             return
         chosen.refuse()
-        job = client.retry(job_id)
-        if no_wait:
-            output.object(job.raw)
-            output.result(job.id)
-            return
-        try:
-            job = follow(client, job, output)
-        except Interrupted:
-            finish(leave_running(job, output))
-        finish(conclude(client, job, output, out))
+        see_through(client, client.retry(job_id), output, None if no_wait else out)
 
 
 def delete(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:

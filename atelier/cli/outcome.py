@@ -46,7 +46,7 @@ def naming(job: Job, output: Output) -> Iterator[None]:
     except BrokenPipeError:  # who reads what is printed has enough
         raise
     except (AtelierError, OSError):
-        output.note(f"{job.id} is accepted all the same. Come back to it: atelier watch {job.id}")
+        output.note(f"Come back to {job.id} with: atelier watch {job.id}")
         raise
 
 

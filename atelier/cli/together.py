@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from atelier.client import Client
 
 LOOK_SECONDS: Final = 0.25  # between looks at the jobs that are not final
-PATIENCE: Final = 60.0  # seconds that the server may stay away meanwhile
 
 
 class Displays(Protocol):
@@ -26,6 +25,8 @@ class Displays(Protocol):
 
 def follow_together(client: "Client", jobs: Mapping[str, Job], output: Output) -> dict[str, Job]:
     """The jobs, by name, once all are final. Ctrl-C cancels those that are not, and raises Interrupted."""
+    from atelier.client import PATIENCE
+
     now = dict(jobs)
     doubts = {name: Doubt(client, output) for name in jobs}
     try:

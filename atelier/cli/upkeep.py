@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -47,9 +48,6 @@ def run_admin(arguments: list[str], as_json: bool) -> None:
     command = [sys.executable, "-P", "-m", "infra.admin", *arguments, *(["--json"] if as_json else [])]
     with subprocess.Popen(command) as running:
         while True:
-            try:
+            # It has heard a Ctrl-C, too: it ends by itself, and leaves nothing half done.
+            with suppress(KeyboardInterrupt):
                 finish(running.wait())
-            except (
-                KeyboardInterrupt
-            ):  # which it has heard, too: it ends by itself, and leaves nothing half done
-                continue

@@ -60,8 +60,7 @@ class SoundGuard:
     def admit(self, frame: AudioFrame) -> None:
         """Unfit if more has come than may pass, though none of it has been placed yet."""
         self._waiting += frame.samples
-        if self._waiting > SOUND_SECONDS * self.rate:
-            raise Unfit(f"The sound is longer than {SOUND_SECONDS:g} seconds.")
+        self._check_length(self._waiting)
 
     def placed(self, frame: AudioFrame, start: float) -> Iterator[AudioFrame]:
         """The frame beside pictures that begin at `start`, in seconds: nothing for what comes
@@ -84,11 +83,14 @@ class SoundGuard:
             raise Unfit("The sound changes its sample rate or its channels on the way.")
         frame.pts, frame.time_base = self.samples, Fraction(1, self.rate)
         self.samples += frame.samples
-        if self.seconds > SOUND_SECONDS:
-            raise Unfit(f"The sound is longer than {SOUND_SECONDS:g} seconds.")
+        self._check_length(self.samples)
         if frame.format.name in FLOATS:
             _check_finite(frame, FLOATS[frame.format.name])
         return frame
+
+    def _check_length(self, samples: int) -> None:
+        if samples > SOUND_SECONDS * self.rate:
+            raise Unfit(f"The sound is longer than {SOUND_SECONDS:g} seconds.")
 
 
 def _silence(like: AudioFrame, samples: int) -> AudioFrame:

@@ -20,12 +20,9 @@ SMALLEST_SIDE = 16  # pixels
 TICK = Fraction(1, 1000)  # seconds; WebM's own clock
 HIGHEST_RATE = 240  # frames a second
 NOMINAL_RATE = 25  # frames a second, where the file says none; the frames' own times are what counts
-BT709, LIMITED = (
-    1,
-    1,
-)  # FFmpeg's numbers for the matrix, primaries and transfer of what is stored; for its range
-BT601 = 5
-MATRICES = (BT709, 4, BT601, 6, 7, 9)  # those that a picture may name, as FFmpeg numbers them
+BT709, BT601 = 1, 5  # FFmpeg's numbers: what is stored has the first as matrix, primaries and transfer
+LIMITED = 1  # its number for the range of what is stored
+MATRICES = (BT709, 4, BT601, 6, 7, 9)  # those that a picture may name
 HD_LINES = 720  # what names none is taken for BT.709 from here on, as players do, and below for BT.601
 WIDEST_PIXEL = 4  # times its height, or its height that of its width; what is beyond is a fault of the file
 QUALITY = {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0", "row-mt": "0"}
@@ -171,11 +168,11 @@ def _upright(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
     turn = TURNS.get(frame.rotation % 360)
     if not frame.format.is_rgb and frame.colorspace not in MATRICES:
         frame.colorspace = BT709 if frame.height >= HD_LINES else BT601
-    frame = frame.reformat(
-        *size, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+    width, height = size
+    if turn is not None:
+        image = frame.to_image(width=width, height=height, threads=1)  # type: ignore[no-untyped-call]
+        frame = VideoFrame.from_image(image.transpose(turn))  # type: ignore[no-untyped-call]
+        width, height = frame.width, frame.height
+    return frame.reformat(
+        width, height, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
     )
-    if turn is None:
-        return frame
-    image = frame.to_image(threads=1)  # type: ignore[no-untyped-call]  # Pillow's, which PyAV does not require
-    frame = VideoFrame.from_image(image.transpose(turn))  # type: ignore[no-untyped-call]
-    return frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)

@@ -37,9 +37,14 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The first time that a ZIP can say: all files of one output have the same bytes each time."""
 
 
-PROCESSOR = Path("/proc/cpuinfo")
+def _has_avx512(processors: Path = Path("/proc/cpuinfo")) -> bool:
+    if not processors.is_file():  # not Linux
+        return False
+    with processors.open() as lines:  # of every core; the first one's do
+        return " avx512" in next((line for line in lines if line.startswith("flags")), "")
 
-STEADY = {"x264-params": "asm=avx2"} if PROCESSOR.is_file() and " avx512" in PROCESSOR.read_text() else {}
+
+STEADY = {"x264-params": "asm=avx2"} if _has_avx512() else {}
 """Options of x264 that keep it from its AVX-512 code, which writes other bytes of the same frames now and
 then. Without it, it writes what it mostly wrote, as fast."""
 
