@@ -25,6 +25,9 @@ from infra.embedded.binary import find_server
 from infra.embedded.servers import COMPACT
 
 START_SECONDS = 20.0
+STALL_SECONDS = 10.0
+"""How long a state server may stand still, as it does while a busy disk syncs, before a test's own look fails."""
+
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", *COMPACT)
 FORGETFUL = ("--appendonly", "no")
 S3_ACCESS, S3_SECRET = "test-access", "test/secret+key"
@@ -91,7 +94,7 @@ class StateServer:
     options: tuple[str, ...] = DURABLE
     port: int = 0
     """0: unix socket only."""
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="atl-", dir="/tmp")))
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="atl-")))
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,7 +111,8 @@ class StateServer:
         return int((self.folder / "pid").read_text())
 
     def client(self, *, decode: bool = True) -> redis.Redis:
-        return connect(self.url, decode=decode)
+        """A client for the test's own looks; `connect` gives one with our processes' bounds."""
+        return connect(self.url, timeout=STALL_SECONDS, decode=decode)
 
     def start(self, seconds: float = START_SECONDS) -> "StateServer":
         data = self.folder / "data"

@@ -39,7 +39,7 @@ class Proxy:
         self._pairs: set[_Pair] = set()
         self._threads: list[threading.Thread] = []
         self._losses: list[bytes] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="atl-proxy-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="atl-proxy-"))
         self._listener = _listen(str(self._folder / "s.sock") if unix else ("127.0.0.1", 0))
         self.address: Address = self._listener.getsockname()
         self._start(self._accept)

@@ -2,7 +2,6 @@
 
 from hashlib import sha256
 
-from infra.connections import connect
 from infra.jobs.events import Events
 from infra.jobs.record import Job, Outcome, Status
 from infra.search import search
@@ -30,23 +29,20 @@ def succeeded_once(cluster: Cluster, job: Job, seconds: float = 30.0) -> Job:
 
 def ended(cluster: Cluster, job: Job) -> list[str]:
     """The final events that were told of a job."""
-    with connect(cluster.settings.state_address) as state:
-        events = Events(state).read(job.id, after="0-0")
+    events = Events(cluster.state).read(job.id, after="0-0")
     finals = {f"job.{status.value}" for status in Status if status.final}
     return [event.type for event in events if event.type in finals]
 
 
 def consistent(cluster: Cluster) -> None:
     """Every counter is exact, every job in one place, every lease somebody's."""
-    with connect(cluster.settings.state_address) as state:
-        check(Snapshot.take(state))
+    check(Snapshot.take(cluster.state))
 
 
 def only_results_remain(cluster: Cluster, *jobs: Job) -> None:
     """The collector takes what lost attempts have stored, and leaves each job's result."""
-    with connect(cluster.settings.state_address) as state:
-        uploads = Uploads(state, expires_seconds=3600, owner_bytes=1)
-        search(cluster.queue, uploads, cluster.storage, older_than_seconds=-1)
+    uploads = Uploads(cluster.state, expires_seconds=3600, owner_bytes=1)
+    search(cluster.queue, uploads, cluster.storage, older_than_seconds=-1)
     for job in jobs:
         assert job.attempt_id is not None
         assert job.manifest is not None

@@ -10,7 +10,6 @@ from typing import cast
 import pytest
 import redis
 
-from infra.connections import connect
 from infra.jobs.answers import Committed, Limits, WorkerCard
 from infra.jobs.events import Events
 from infra.jobs.queue import JobQueue
@@ -26,8 +25,6 @@ HEAT = 100
 
 LEAD_SECONDS = 0.0006
 """How far either side may be ahead: about the time of a call, so that either may be first."""
-
-PATIENCE = 10.0  # seconds; thousands of fsyncs on a busy machine may hold one call up
 
 
 def test_cancel_and_commit_end_a_job_once(state_server: StateServer) -> None:
@@ -46,7 +43,7 @@ def races(server: StateServer, count: int) -> Counter[Status]:
     """How the jobs ended; each is checked."""
     seen: Counter[Status] = Counter()
     random = Random(count)
-    with connect(server.url, timeout=PATIENCE) as ours, connect(server.url, timeout=PATIENCE) as others:
+    with server.client() as ours, server.client() as others:
         queue = JobQueue(ours, limits=Limits(max_queued_per_owner=HEAT))
         handicap = 0.0  # of the side that has won more, since how long each takes depends on the machine
         for _ in range(count // HEAT):

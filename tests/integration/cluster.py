@@ -25,7 +25,7 @@ from infra.settings import Settings
 from infra.storage import Storage, open_storage
 from infra.storage.keys import artifact_key
 from pipelines.catalog import Catalog
-from tests.servers import StateServer, wait_for
+from tests.servers import STALL_SECONDS, StateServer, wait_for
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
@@ -115,8 +115,8 @@ class Cluster:
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        state = connect(self.settings.state_address, name="atelier-tests")
-        self.queue = JobQueue(state, limits=Limits.from_settings(self.settings), ring=self.ring)
+        self.state = connect(self.settings.state_address, timeout=STALL_SECONDS, name="atelier-tests")
+        self.queue = JobQueue(self.state, limits=Limits.from_settings(self.settings), ring=self.ring)
         self.storage: Storage = open_storage(self.settings)
         self.catalog = Catalog.load([FAKE_CATALOG])
 

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from infra.backup import restore, take
-from infra.connections import connect
 from infra.jobs.answers import Limits
 from infra.jobs.record import Job, Outcome, Status
 from tests.contract.jobs_snapshot import Snapshot, check
@@ -37,7 +36,7 @@ def test_under_load(cluster: Cluster, api: httpx.Client, tmp_path: Path) -> None
     jobs += [cluster.submit("steps=2 sleep=0.02", waits_for=[job.id]) for job in jobs]
     cluster.wait_for_end(jobs[4])
     # When a backup is taken, everything is lost, and the backup restored, all under the workers' feet
-    state = connect(cluster.settings.state_address, timeout=5)
+    state = cluster.state
     file = tmp_path / "backup"
     counts = take(state, file)
     done = {job.id: api.get(f"/v1/jobs/{job.id}").json() for job in jobs if is_done(cluster, job)}

@@ -15,15 +15,13 @@ from tests.servers import wait_for
 
 def mentions(cluster: Cluster, job: Job) -> set[str]:
     """Keys of the state server that name the job, or hold its id."""
-    with connect(cluster.settings.state_address) as state:
-        data = Snapshot.take(state).data
+    data = Snapshot.take(cluster.state).data
     return {key for key, value in data.items() if job.id in key + json.dumps(value)}
 
 
 def collected(cluster: Cluster) -> None:
-    with connect(cluster.settings.state_address) as state:
-        uploads = Uploads(state, expires_seconds=60, owner_bytes=1)
-        collect(cluster.queue, uploads, cluster.storage)
+    uploads = Uploads(cluster.state, expires_seconds=60, owner_bytes=1)
+    collect(cluster.queue, uploads, cluster.storage)
 
 
 def wait_until_told(cluster: Cluster) -> None:
@@ -49,8 +47,7 @@ def test_a_job_deleted_in_the_midst_of_its_run_leaves_nothing(cluster: Cluster) 
         "the heir's record still says for whom it waited"
     )
     assert cluster.job(heir.id).status is Status.CANCELLED
-    with connect(cluster.settings.state_address) as state:
-        assert 0 < state.ttl(PREFIX + attempt_key) <= 3600, "an answer for a worker that asks again"
+    assert 0 < cluster.state.ttl(PREFIX + attempt_key) <= 3600, "an answer for a worker that asks again"
     with connect(cluster.settings.broker_address) as broker:
         assert 0 < broker.ttl(LAST + job.id) <= 60
     assert cluster.stored(job) == []

@@ -10,7 +10,6 @@ import psutil
 import pytest
 from PIL import Image
 
-from infra.connections import connect
 from infra.jobs.events import Events
 from infra.jobs.live import CHANNEL, Shown, read_live
 from infra.jobs.record import Job, Outcome, Status
@@ -23,10 +22,6 @@ from tests.servers import wait_for
 @pytest.fixture
 def cluster(shared_cluster: Cluster) -> Cluster:
     return shared_cluster
-
-
-def events(cluster: Cluster, job: Job) -> Events:
-    return Events(connect(cluster.settings.state_address))
 
 
 def printed(cluster: Cluster) -> list[str]:
@@ -76,7 +71,7 @@ def test_the_same_seed_gives_the_same_sample(cluster: Cluster) -> None:
 
 def test_text_is_streamed_and_told_whole_before_the_end(cluster: Cluster) -> None:
     job = cluster.wait_for_end(cluster.submit("steps=20 sleep=0.15", "test/fake-text"))
-    told = events(cluster, job).read(job.id, after="0-1")
+    told = Events(cluster.state).read(job.id, after="0-1")
     types = [event.type for event in told]
     assert types[-1] == "job.succeeded"
     outputs = [event.data for event in told if event.type == "job.output"]

@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 
-from infra.connections import connect
 from infra.jobs.record import SCHEMA, Job, Outcome, Status
 from infra.jobs.scripts import PREFIX
 from tests.chaos.matrix import Seen, fault
@@ -129,17 +128,16 @@ def test_a_job_of_newer_code_waits_for_newer_workers(deployment: Deployment, see
     # Given a job that only the next release knows how to run, before two that this one knows
     cluster = deployment.cluster
     newer = cluster.submit("steps=1")
-    with connect(cluster.settings.state_address) as state:
-        state.hset(f"{PREFIX}j:{newer.id}", "schema", SCHEMA + 1)
-        known = [cluster.submit("steps=1") for _ in range(2)]
-        # When a worker of this one comes
-        deployment.start_worker(deployment.new)
-        # Then it does the two, and the other waits unharmed
-        assert {cluster.wait_for_end(job).status for job in known} == {Status.SUCCEEDED}
-        waiting = cluster.job(newer.id)
-        assert (waiting.status, waiting.fails, waiting.attempts) == (Status.QUEUED, 0, ())
-        # and when a worker knows it, it is done
-        state.hset(f"{PREFIX}j:{newer.id}", "schema", SCHEMA)
+    cluster.state.hset(f"{PREFIX}j:{newer.id}", "schema", SCHEMA + 1)
+    known = [cluster.submit("steps=1") for _ in range(2)]
+    # When a worker of this one comes
+    deployment.start_worker(deployment.new)
+    # Then it does the two, and the other waits unharmed
+    assert {cluster.wait_for_end(job).status for job in known} == {Status.SUCCEEDED}
+    waiting = cluster.job(newer.id)
+    assert (waiting.status, waiting.fails, waiting.attempts) == (Status.QUEUED, 0, ())
+    # and when a worker knows it, it is done
+    cluster.state.hset(f"{PREFIX}j:{newer.id}", "schema", SCHEMA)
     assert cluster.wait_for_end(newer).status is Status.SUCCEEDED
     seen("it waited while two jobs behind it were done, and ran once a worker knew its schema")
 

@@ -32,7 +32,7 @@ def durability_in_words(client: redis.Redis) -> str:
 
 class TestBounds:
     def test_a_server_that_hangs_is_told_within_three_seconds(self, own: StateServer) -> None:
-        client = own.client()
+        client = connect(own.url)
         client.ping()
         own.freeze()
         self.assert_unavailable(lambda: client.get("x"))
@@ -40,14 +40,14 @@ class TestBounds:
         assert client.ping()
 
     def test_a_server_that_hung_before_the_first_call(self, own: StateServer) -> None:
-        client = own.client()
+        client = connect(own.url)
         own.freeze()
         self.assert_unavailable(lambda: client.pipeline().get("x").execute())
         own.thaw()
         assert client.ping()
 
     def test_a_server_that_is_gone_is_told_and_found_again(self, own: StateServer) -> None:
-        client = own.client()
+        client = connect(own.url)
         client.set("x", "1")
         own.kill()
         self.assert_unavailable(lambda: client.get("x"))

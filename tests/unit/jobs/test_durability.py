@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.connections import check_durable
+from infra.connections import check_durable, connect
 from infra.errors import StateUnavailable
 from infra.jobs.answers import Limits
 from infra.jobs.queue import JobQueue
@@ -52,7 +52,7 @@ def test_a_job_that_is_not_confirmed_on_disk_is_not_accepted(
 
 def test_a_hung_server_is_given_up_in_time(start_server: Callable[..., StateServer]) -> None:
     server = start_server()
-    client = server.client()
+    client = connect(server.url)
     bench = Bench(client)
     server.freeze()
 

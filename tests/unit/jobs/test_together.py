@@ -133,7 +133,7 @@ def test_a_crowd_goes_in_batches_of_bounded_size() -> None:
 
 
 def test_an_error_reply_stands_in_its_place(valkey_of_session: StateServer) -> None:
-    with connect(valkey_of_session.url) as client:
+    with valkey_of_session.client() as client:
         commands = [pack("SET", "together", "é"), pack("INCR", "together"), pack("GET", "together")]
         stored, error, value = exchange(client, commands)
         client.delete("together")
@@ -142,7 +142,7 @@ def test_an_error_reply_stands_in_its_place(valkey_of_session: StateServer) -> N
 
 
 def test_a_connection_that_was_cut_is_made_again(valkey_of_session: StateServer) -> None:
-    with connect(valkey_of_session.url) as client:
+    with valkey_of_session.client() as client:
         assert exchange(client, [pack("PING")]) == ["PONG"]
         valkey_of_session.client().client_kill_filter(_type="normal", skipme=True)
         assert len(exchange(client, [pack("PING"), pack("PING")])) == 2
