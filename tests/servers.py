@@ -26,7 +26,7 @@ from infra.embedded.servers import COMPACT
 
 START_SECONDS = 20.0
 STALL_SECONDS = 10.0
-"""How long a state server may stand still, as it does while a busy disk syncs, before a test's own look fails."""
+"""How long a state server may stand still, as while a busy disk syncs, before a test's own look fails."""
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", *COMPACT)
 FORGETFUL = ("--appendonly", "no")

@@ -26,7 +26,7 @@ processes (measured: up to 7 times slower on two busy cores). What the environme
 
 STEADY = {"MKL_DYNAMIC": "FALSE"}
 """As many threads in every engine of a machine as it is told. MKL takes fewer where it believes that two
-cores are halves of one, and another number of threads rounds another way: a seed would not give the same bits."""
+cores are halves of one, and another number of threads rounds another way: a seed would give other bits."""
 
 TAKE_SECONDS = 30.0
 """Time for an engine to read an order; a thread of its own does nothing else."""

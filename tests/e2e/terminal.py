@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tests.e2e.stack import ATELIER
 
-#: Makes the terminal on its standard input its own, so that Ctrl-C reaches what it becomes, also where the tests
-#: run in a shell's background, which ignores it.
+#: Makes the terminal on its standard input its own, so that Ctrl-C reaches what it becomes, also where the
+#: tests run in a shell's background, which ignores it.
 TAKE_TERMINAL = """
 import fcntl, os, signal, sys, termios
 signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -10,9 +10,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from infra.connections import connect
 from infra.jobs.events import Events
 from infra.jobs.live import CHANNEL, Shown, read_live
-from infra.jobs.record import Job, Outcome, Status
+from infra.jobs.record import Outcome, Status
 from infra.storage.keys import upload_key
 from tests.integration.api.support import png
 from tests.integration.cluster import OWNER, Cluster, last_attempt, outcomes
