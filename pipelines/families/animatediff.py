@@ -2,12 +2,12 @@
 
 A folder holds both in one, as `AnimateDiffPipeline.save_pretrained` writes it, or each by itself
 (`UNet2DConditionModel` and `MotionAdapter`). The latter become a `MotionUNet`; with a `clock` beside them
-they may also begin with a picture.
+they may also begin with a picture, and with a `captioner` that picture is named for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from diffusers import (
@@ -20,11 +20,15 @@ from diffusers.pipelines.animatediff.pipeline_animatediff_video2video import ret
 from diffusers.pipelines.animatediff.pipeline_output import AnimateDiffPipelineOutput
 from PIL import Image
 
-from pipelines.base import Capabilities
+from pipelines.base import Capabilities, Request
 from pipelines.errors import ModelUnavailable
+from pipelines.families import _torch as torch_support
+from pipelines.families._bucket import Bucket
+from pipelines.families._captioner import Captioner, with_caption
 from pipelines.families._diffusers import NEEDS, DiffusersFamily
 from pipelines.families._motion_unet import Clock, MotionUNet
 from pipelines.families._videos import VideoFamily
+from pipelines.media import read_picture
 from pipelines.weights import read_json
 
 
@@ -86,11 +90,20 @@ class AnimateDiff(VideoFamily):
     capabilities: ClassVar = Capabilities(max_batch=4, singly=("video-to-video",), previews=True, needs=NEEDS)
     tunable: ClassVar = ("clip_skip", "decode_chunk_size")
     parts: ClassVar = {"feature_extractor": None, "image_encoder": None}
+    captioner: Captioner | None = None
 
     def __init__(self, pipe: Any, **options: Any) -> None:
         if pipe.vae.dtype == torch.float32:  # or each run would turn it into what it is, and warn of that
             pipe.vae.register_to_config(force_upcast=False)
         super().__init__(pipe, **options)
+
+    @classmethod
+    def load(cls, weights: Path, device: str, dtype: str, **options: Any) -> Self:
+        made = super().load(weights, device, dtype, **options)
+        if (weights / "captioner").is_dir():
+            with torch_support.load_errors_translated(weights):
+                made.captioner = Captioner.load(weights / "captioner", made.pipe.unet)
+        return made
 
     @classmethod
     def loaded_parts(cls, weights: Path, dtype: torch.dtype) -> dict[str, Any]:
@@ -106,6 +119,26 @@ class AnimateDiff(VideoFamily):
         if kind == "image-to-video" and getattr(self.pipe.unet, "clock", None) is None:
             raise ModelUnavailable("these weights were not trained to begin with a picture")
         return super().pipeline(kind)
+
+    def arguments(self, pipe: Any, bucket: Bucket) -> dict[str, Any]:
+        arguments = super().arguments(pipe, bucket)
+        if bucket.kind == "image-to-video":
+            both = zip(arguments["prompt"], arguments["image"], strict=True)
+            arguments["prompt"] = [self.named(prompt, picture) for prompt, picture in both]
+        return arguments
+
+    def named(self, prompt: str, picture: Image.Image) -> str:
+        """The prompt with its picture's caption, if there is one and both are short enough to be read."""
+        if self.captioner is None:
+            return prompt
+        both = with_caption(prompt, self.captioner.caption(picture))
+        return both if self.tokens("tokenizer", both) <= self.pipe.tokenizer.model_max_length else prompt
+
+    def facts(self, request: Request) -> Mapping[str, Any]:
+        if self.captioner is None or request.kind != "image-to-video":
+            return {}
+        size = (request.inputs.width, request.inputs.height)
+        return {"caption": self.captioner.caption(read_picture(request.files["image"], size))}
 
     def most_frames(self, pipe: Any) -> int:
         return int(pipe.unet.config.motion_max_seq_length)

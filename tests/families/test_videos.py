@@ -220,6 +220,34 @@ def test_a_clip_of_animatediff_begins_with_the_picture(load, request_of):
     assert np.abs(plain[1:].astype(int) - frames[1:]).max() > 1, "the others have seen it"
 
 
+def test_a_picture_is_named_before_it_is_moved(load, request_of, monkeypatch):
+    pipeline = load("animatediff_timed")
+    heard = []
+    encode = pipeline.pipeline("image-to-video").encode_prompt
+
+    def listening(prompt, *rest, **more):
+        heard.append(prompt)
+        return encode(prompt, *rest, **more)
+
+    monkeypatch.setattr(pipeline.pipeline("image-to-video"), "encode_prompt", listening)
+
+    output = run(pipeline, request_of("animatediff_timed", "image-to-video", prompt="it rises"))
+
+    caption = output.facts["caption"]
+    assert caption in {f"{ground}, a {name}" for ground in ("at sea", "by day") for name in ("cat", "dog")}
+    assert heard == [[f"{caption} rises"]]
+    assert run(pipeline, request_of("animatediff_timed", "text-to-video")).facts == {}
+
+
+def test_a_prompt_that_leaves_no_room_is_not_named(load):
+    pipeline = load("animatediff_timed")
+    most = pipeline.pipe.tokenizer.model_max_length
+    words = "a " * (most - 3)
+
+    assert pipeline.tokens("tokenizer", words) <= most
+    assert pipeline.named(words, Image.new("RGB", (16, 16))) == words
+
+
 def test_animatediff_in_one_does_not_begin_with_a_picture(load, request_of):
     with pytest.raises(ModelUnavailable, match="not trained to begin with a picture"):
         run(load("animatediff"), request_of("animatediff_timed", "image-to-video"))

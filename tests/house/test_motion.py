@@ -7,12 +7,14 @@ import pytest
 
 from pipelines.base import Request, load_pipeline
 from pipelines.catalog import Catalog
-from pipelines.training.motion.evaluate import Maker, from_pictures, held_out, obedience
+from pipelines.training.motion.evaluate import Maker, from_pictures, held_out, named_right, obedience
 from pipelines.training.motion.world import MOTIONS
 from tests.servers import missing
 
 MODEL = Catalog.load().get("house/motion")
 OBEYED = 8  # of ten clips, one a motion, at least; the card has the figure
+MOVED = 5  # of ten pictures
+NAMED = 0.9  # of pictures in the flat style
 FIGURES = MODEL.weights / "evaluation.json"
 
 
@@ -58,10 +60,15 @@ def test_clips_obey_words_that_training_never_had_together(clips, asked):
     assert figures["faults"].get("colour", 0) == 0, "the scenes model's own part"
 
 
-def test_a_clip_begins_with_its_picture(maker):
-    figures = from_pictures(maker, 1, seed=5)
+def test_clips_begin_with_their_pictures_and_move_them_as_said(maker):
+    figures = from_pictures(maker, len(MOTIONS), seed=5)
 
     assert figures["first frame differs by (of 255)"] < 4
+    assert figures["obeyed"]["passed"] >= MOVED, figures["faults"]
+
+
+def test_pictures_are_named_that_training_never_had(maker):
+    assert named_right(maker, 100, seed=5)["share"] >= NAMED
 
 
 def test_noise_makes_the_difference(maker, asked):

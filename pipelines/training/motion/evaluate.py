@@ -15,6 +15,7 @@ from PIL import Image
 from pipelines.families.animatediff import AnimateDiff
 from pipelines.media.coherence import warp_error
 from pipelines.training.figures import share
+from pipelines.training.motion.captioner import caption_of, pictures
 from pipelines.training.motion.captions import Wording, caption, of_picture
 from pipelines.training.motion.draw import draw
 from pipelines.training.motion.exam import examine
@@ -28,7 +29,8 @@ STEPS, GUIDANCE = 12, 3.0  # what the model's row in the catalog says
 BATCH = 4  # clips at a time
 FIRST_SEED = 5_000_000  # of the clips; training's noise has no seed in common with it
 EXAMINED = 100  # true clips, and as many swapped ones
-PICTURES = 0.25  # pictures set in motion, for each clip from words
+PICTURES = 0.5  # pictures set in motion, for each clip from words
+NAMED = 500  # pictures that are only named
 
 
 def held_out(count: int, seed: int) -> list[tuple[Clip, Wording]]:
@@ -51,9 +53,10 @@ class Maker:
     def moved(
         self, pictures: Sequence[np.ndarray], prompts: Sequence[str], seed: int = FIRST_SEED, **how: Any
     ) -> list[np.ndarray]:
-        """Clips that begin with the pictures."""
+        """Clips that begin with the pictures, which the family names in the prompts."""
         images = [Image.fromarray(picture) for picture in pictures]
-        return self._made("image-to-video", prompts, seed, image=images, num_frames=FRAMES, **how)
+        named = [self.family.named(*each) for each in zip(prompts, images, strict=True)]
+        return self._made("image-to-video", named, seed, image=images, num_frames=FRAMES, **how)
 
     def _made(self, kind: str, prompts: Sequence[str], seed: int, **how: Any) -> list[np.ndarray]:
         pipe, made = self.family.pipeline(kind), []
@@ -79,6 +82,7 @@ def report(folder: Path, count: int, seed: int) -> dict[str, Any]:
     return {
         "clips from words": worded.pop("obeyed"),
         "clips from pictures": moved.pop("obeyed"),
+        "pictures named right": named_right(maker, NAMED, seed),
         "judge: true clips passed": share(right, EXAMINED),
         "judge: swapped clips passed": share(wrong, EXAMINED),
         "from words": worded,
@@ -106,16 +110,41 @@ def obedience(clips: Sequence[np.ndarray], asked: Sequence[tuple[Clip, Wording]]
 
 
 def from_pictures(maker: Maker, count: int, seed: int) -> dict[str, Any]:
-    """Drawn pictures, the thing at any place and in any size, set in motion by words that do not name it."""
+    """Held-out pictures set in motion."""
     dice = random.Random(f"pictures {seed}")
     clips = [random_clip(dice, held_out=True, motion=MOTIONS[i % len(MOTIONS)]) for i in range(count)]
-    pictures = [draw(clip, elsewhere(clip, dice)[:1])[0] for clip in clips]
-    prompts = [of_picture(clip, dice) for clip in clips]
-    made = maker.moved(pictures, prompts)
-    said = [Wording("", "", c.name, c.colour, c.motion, c.background, None) for c in clips]
+    drawn, said = pictured(clips, dice)
+    made = maker.moved(drawn, [wording.text for wording in said])
     figures = obedience(made, list(zip(clips, said, strict=True)))
-    off = [np.abs(clip[0].astype(float) - first).mean() for clip, first in zip(made, pictures, strict=True)]
+    off = [np.abs(clip[0].astype(float) - first).mean() for clip, first in zip(made, drawn, strict=True)]
     return {**figures, "first frame differs by (of 255)": round(float(np.mean(off)), 2)}
+
+
+def pictured(clips: Sequence[Clip], dice: random.Random) -> tuple[list[np.ndarray], list[Wording]]:
+    """Of each clip a first frame, in which the thing is at any place and in any size from which the judge can
+    tell the motion, and words that do not name it."""
+    drawn = []
+    said = [
+        Wording(of_picture(clip, dice), "", clip.name, clip.colour, clip.motion, clip.background, None)
+        for clip in clips
+    ]
+    for clip, wording in zip(clips, said, strict=True):
+        frames = draw(clip, elsewhere(clip, dice))
+        while faults(watch(frames), wording):
+            frames = draw(clip, elsewhere(clip, dice))
+        drawn.append(frames[0])
+    return drawn, said
+
+
+def named_right(maker: Maker, count: int, seed: int) -> dict[str, Any]:
+    """The share of held-out pictures, flat ones, of which the caption is all right."""
+    clips, drawn = pictures(random.Random(f"names {seed}"), count, held_out=True, styled=0)
+    captioner = maker.family.captioner
+    right = [
+        captioner.caption(Image.fromarray(picture)) == caption_of(clip)
+        for clip, picture in zip(clips, drawn, strict=True)
+    ]
+    return share(sum(right), count)
 
 
 def coherence(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from pipelines.training import export as kit
-from pipelines.training.motion import foresight, lessons, text
+from pipelines.training.motion import captioner, foresight, lessons, text
 from pipelines.training.motion import learner as course
 from pipelines.training.motion.learner import Motion
 from pipelines.training.motion.parts import apart
@@ -22,6 +22,7 @@ def export(trained: Motion, store: Store, folder: Path) -> None:
     for name, part in parts.items():
         kit.save_half(part, folder / name)
     kit.save_half(clock, folder / "clock")
+    kit.save_half(trained.captioner(store), folder / "captioner")
     trained.tokenizer.save_pretrained(folder / "tokenizer")
     trained.schedule.save_pretrained(folder / "scheduler")
     index = {
@@ -59,6 +60,7 @@ def recipe(trained: Motion, store: Store) -> dict:
         "rates": {"motion": course.RATE_NEW, "scenes": course.RATE_OLD},
         "average": course.AVERAGE,
         "clock": {"steps": foresight.STEPS, "clips": foresight.CLIPS, "rate": foresight.RATE},
+        "captioner": {"steps": captioner.STEPS, "batch": captioner.BATCH, "rate": captioner.RATE},
         "given_first_frames": lessons.GIVEN,
         "emphasis": lessons.EMPHASIS,
         "steps_done": rows[-1]["step"] if rows else 0,

@@ -13,11 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.training.motion.captions import Wording, of_picture
-from pipelines.training.motion.draw import draw
-from pipelines.training.motion.evaluate import Maker, held_out
+from pipelines.training.motion.evaluate import Maker, held_out, pictured
 from pipelines.training.motion.judge import faults, watch
-from pipelines.training.motion.lessons import elsewhere
 from pipelines.training.motion.world import FPS, FRAMES, MOTIONS, random_clip
 
 ZOOM, COLUMNS, FOOT, LETTERS = 2, 5, 44, 21
@@ -57,12 +54,10 @@ def main(folder: Path, out: Path) -> None:
     told = [f"{verdict}: {w.text}" for verdict, (_, w) in zip(verdicts, asked, strict=True)]
     gif(clips, told, out / "motion-clips.gif")
     shown = [random_clip(dice, held_out=True, motion=motion) for motion in MOTIONS[::2]]
-    pictures = [draw(clip, elsewhere(clip, dice)[:1])[0] for clip in shown]
-    prompts = [of_picture(clip, dice) for clip in shown]
-    moved = maker.moved(pictures, prompts)
-    said = [Wording("", "", c.name, c.colour, c.motion, c.background, None) for c in shown]
+    pictures, said = pictured(shown, dice)
+    moved = maker.moved(pictures, [wording.text for wording in said])
     verdicts = ["NO" if faults(watch(c), w) else "yes" for c, w in zip(moved, said, strict=True)]
-    told = [f"{verdict}: {prompt}" for verdict, prompt in zip(verdicts, prompts, strict=True)]
+    told = [f"{verdict}: {w.text}" for verdict, w in zip(verdicts, said, strict=True)]
     gif(moved, told, out / "motion-pictures.gif")
 
 

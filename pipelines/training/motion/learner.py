@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from diffusers import AutoencoderTiny
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer, ResNetForImageClassification
 
 from pipelines.training.course import dice, rate
 from pipelines.training.motion import text
+from pipelines.training.motion.captioner import taught_captioner
 from pipelines.training.motion.foresight import Reading, foresee
 from pipelines.training.motion.lessons import lesson
 from pipelines.training.motion.parts import assembled, begun, showing
@@ -65,6 +66,12 @@ class Motion:
             kept = {"clock": self.model.clock.state_dict()}
             store.save("clock.pt", kept)
         return kept["clock"]
+
+    def captioner(self, store: Store) -> ResNetForImageClassification:
+        """The one of the folder that the training began with, or one that is taught now."""
+        if (self.scenes / "captioner").is_dir():
+            return ResNetForImageClassification.from_pretrained(self.scenes, subfolder="captioner")
+        return taught_captioner(store, self.vae, self.seed)
 
     def step(self, number: int) -> dict[str, float]:
         for group in self.optimizer.param_groups:

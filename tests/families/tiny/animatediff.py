@@ -13,6 +13,7 @@ from diffusers import (
     MotionAdapter,
     UNet2DConditionModel,
 )
+from transformers import ResNetConfig, ResNetForImageClassification
 
 from pipelines.families._motion_unet import Clock
 from tests.families.cases import CLIP, Case, Given
@@ -93,6 +94,18 @@ def save_timed(folder: Path) -> Path:
             motion_max_seq_length=MOST_FRAMES,
         ),
         "clock": Clock(WIDTH, waves=4, heads=2, depth=1),
+        "captioner": ResNetForImageClassification(
+            ResNetConfig(
+                embedding_size=8,
+                hidden_sizes=[8],
+                depths=[1],
+                layer_type="basic",
+                id2label=dict(
+                    enumerate(("ground: at sea,", "ground: by day,", "thing: a cat", "thing: a dog"))
+                ),
+                image_size=16,
+            )
+        ),
         "vae": AutoencoderTiny(
             encoder_block_out_channels=(8,) * 3,
             decoder_block_out_channels=(8,) * 3,
@@ -107,7 +120,7 @@ def save_timed(folder: Path) -> Path:
     index = {"_class_name": "AnimateDiffPipeline"}
     for name, part in parts.items():
         part.save_pretrained(folder / name)
-        if name == "clock":
+        if name in ("clock", "captioner"):
             continue  # is no part of the library's pipeline
         library = "diffusers" if type(part).__module__.startswith("diffusers") else "transformers"
         index[name] = [library, type(part).__name__]
