@@ -74,6 +74,7 @@ class Told:
 
     stop_after: int | None = None
     steps: list[tuple[int, int]] = field(default_factory=list)
+    streamed: dict[tuple[str, int], str] = field(default_factory=dict)
     outputs: dict[str, list[Output]] = field(default_factory=dict)
     errors: dict[str, PipelineError] = field(default_factory=dict)
 
@@ -93,7 +94,8 @@ class Told:
     def stopped(self, request: Request) -> bool:
         return self._enough
 
-    def delta(self, request: Request, index: int, text: str) -> None: ...
+    def delta(self, request: Request, index: int, text: str) -> None:
+        self.streamed[request.id, index] = self.streamed.get((request.id, index), "") + text
 
     def done(self, request: Request, outputs: list[Output]) -> None:
         self.outputs[request.id] = outputs

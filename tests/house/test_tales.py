@@ -47,6 +47,16 @@ def say():
     return say
 
 
+def test_a_beginning_is_streamed_as_it_ends():
+    resolved = Catalog.load().resolve("text", None, {"prompt": "Once upon a time", "seed": 1})
+    told = Told()
+
+    ((output,),) = run(load_pipeline(resolved.model, "cpu"), [Request("a", "text", resolved.inputs)], told)
+
+    assert output.value == told.streamed["a", 0]
+    assert len(output.value.split()) > 5
+
+
 def most(passed):
     """Whether three in four are so: less than is measured, for another processor rounds otherwise."""
     return sum(passed) >= 0.75 * len(passed)

@@ -15,6 +15,7 @@ HOUSE = ROOT / "pipelines" / "house"
 CARDS = ROOT / "docs" / "models"
 MODELS = Catalog.load().models
 LARGEST = 60_000_000  # bytes of all together
+SMALL = 15_000_000  # bytes of one
 CARD_OF = {"house/songbook-lstm": "songbook"}
 """A model whose card is another's: it is there to be compared with it."""
 
@@ -37,6 +38,18 @@ def test_all_together_are_small() -> None:
 def test_its_weights_are_those_of_its_row(name: str) -> None:
     assert MODELS[name].sha256, "the built-in rows state the digest of their weights"
     MODELS[name].check_weights()
+
+
+@pytest.mark.parametrize("kind", ["text-to-image", "text"])
+def test_what_a_newcomer_tries_first_is_small(kind: str) -> None:
+    folder = Catalog.load().default_for(kind).weights
+
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= SMALL
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_it_may_be_passed_on(name: str) -> None:
+    assert MODELS[name].licence == "Apache-2.0"
 
 
 @pytest.mark.parametrize("name", MODELS)
