@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
 
 from pipelines.training.figures import lines
 from pipelines.training.pictures import curve
@@ -31,6 +32,7 @@ from pipelines.training.store import Store
 
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 10  # steps whose mean is a line of the log
+TOLD_STEPS = 50  # of a training within a recipe: how often a step is a line of the log
 WARM_UP = 100  # steps
 
 
@@ -64,6 +66,33 @@ def rate(step: int, steps: int, peak: float, *, warm_up: int = WARM_UP, floor: f
     """The rate of learning: a straight rise over `warm_up` steps, then half a cosine to peak * floor."""
     fall = floor + (1 - floor) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
     return peak * min(1.0, (step + 1) / warm_up) * fall
+
+
+def teach(
+    model: nn.Module,
+    figures: Callable[[int], Mapping[str, Tensor]],
+    store: Store,
+    stage: str,
+    *,
+    steps: int,
+    peak: float,
+    warm_up: int = WARM_UP,
+) -> None:
+    """A training of a few minutes within a recipe, which is not resumed: AdamW on `figures(step)["loss"]`.
+    The figures of each TOLD_STEPS-th step are printed, and logged as this stage."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, weight_decay=0.01)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps, peak, warm_up=warm_up)
+        told = figures(step)
+        optimizer.zero_grad()
+        told["loss"].backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if (step + 1) % TOLD_STEPS == 0:
+            row = {"step": step + 1, **{name: value.item() for name, value in told.items()}}
+            store.log(stage, **row)
+            print(stage, row, flush=True)
 
 
 class Course:

@@ -14,10 +14,11 @@ from diffusers import AutoencoderTiny
 from torch import Tensor, nn
 from transformers import ResNetConfig, ResNetForImageClassification
 
-from pipelines.training.course import dice, rate
+from pipelines.training.course import dice, teach
 from pipelines.training.motion.draw import draw
 from pipelines.training.motion.paths import Moment
 from pipelines.training.motion.world import Clip, random_clip
+from pipelines.training.scenes.autoencoder import scaled
 from pipelines.training.scenes.captions import BACKGROUND_WORDS, PLAIN_WORDS
 from pipelines.training.scenes.vocabulary import BACKGROUNDS, COLOURS, PLAIN, SIDE, THINGS
 from pipelines.training.store import Store
@@ -28,7 +29,6 @@ WIDTHS = (32, 64, 128)  # channels at 16, 8 and 4 pixels
 STEPS, BATCH, RATE = 2000, 64, 2e-3
 STYLED = 0.4  # share of pictures in another style than flat
 PAINTED = 0.25  # share of batches that went through the autoencoder, as pictures of the scenes model have
-LOG_STEPS = 50
 UNSEEN = "blinking"  # the motion whose held-out clips are those whose pictures it never sees
 EDGE = 11.0  # pixels, between the middle of a thing and the edge of its picture
 
@@ -89,7 +89,7 @@ def losses(
 ) -> dict[str, Tensor]:
     """Of naming fresh pictures, and the share of them that is named right."""
     clips, drawn = pictures(dice, count)
-    pixels = torch.from_numpy(drawn).permute(0, 3, 1, 2) / 127.5 - 1
+    pixels = scaled(drawn)
     if dice.random() < PAINTED:
         with torch.no_grad():
             pixels = vae.decode(vae.encode(pixels).latents).sample.clamp(-1, 1)
@@ -106,25 +106,13 @@ def taught_captioner(store: Store, vae: AutoencoderTiny, seed: int) -> ResNetFor
     model = captioner()
     kept = store.load("captioner.pt")
     if kept is None:
-        _teach(model, vae, store, seed)
+        model.train()
+
+        def figures(step: int) -> dict[str, Tensor]:
+            return losses(model, vae, dice(seed, step), BATCH)
+
+        teach(model, figures, store, "motion-captioner", steps=STEPS, peak=RATE)
         kept = {"captioner": model.state_dict()}
         store.save("captioner.pt", kept)
     model.load_state_dict(kept["captioner"])
     return model.eval().requires_grad_(False)
-
-
-def _teach(model: ResNetForImageClassification, vae: AutoencoderTiny, store: Store, seed: int) -> None:
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    model.train()
-    for step in range(STEPS):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, STEPS, RATE)
-        figures = losses(model, vae, dice(seed, step), BATCH)
-        optimizer.zero_grad()
-        figures["loss"].backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if (step + 1) % LOG_STEPS == 0:
-            told = {name: value.item() for name, value in figures.items()}
-            store.log("motion-captioner", step=step + 1, **told)
-            print(f"captioner {step + 1}/{STEPS} {told}", flush=True)

@@ -156,9 +156,7 @@ def taught_words(store: Store, encoder: CLIPTextModel, tokenizer: CLIPTokenizer,
     new = text.extended(tokenizer)
     kept = store.load("text.pt")
     if kept is None:
-        made, _, log = text.taught(encoder, tokenizer, seed)
-        for row in log:
-            store.log("motion-text", **row)
+        made = text.taught(encoder, tokenizer, new, store, seed)
         kept = {"text": made.state_dict()}
         store.save("text.pt", kept)
     made = text.grown(encoder, tokenizer, new)

@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from pipelines.training.course import dice, rate
+from pipelines.training.course import dice, teach
 from pipelines.training.motion.captions import MOTION_WORDS, OPENINGS, STYLE_WORDS, Wording, caption
 from pipelines.training.motion.world import MOTIONS, STYLED_SHARE, Clip, random_clip
 from pipelines.training.scenes.text import TOKENS, WIDTH, tokens
 from pipelines.training.scenes.vocabulary import BACKGROUNDS, COLOURS, PLACES, STYLES, THINGS
+from pipelines.training.store import Store
 
 PARTS = (len(THINGS), len(COLOURS), len(BACKGROUNDS), len(MOTIONS) + 1, len(PLACES) + 1, len(STYLES))
 SILENT = 0.1  # share of wordings that say no motion
 STEPS, BATCH, RATE = 700, 64, 1e-3
-LOG_STEPS = 50
 FAITH = 4.0  # weight of staying near the old states
 
 
@@ -142,23 +142,15 @@ class Lesson:
 
 
 def taught(
-    encoder: CLIPTextModel, tokenizer: CLIPTokenizer, seed: int
-) -> tuple[CLIPTextModel, CLIPTokenizer, list[dict[str, float]]]:
-    """The scenes model's encoder and tokenizer, grown and taught; and a log of it. A few minutes."""
-    new = extended(tokenizer)
+    encoder: CLIPTextModel, tokenizer: CLIPTokenizer, new: CLIPTokenizer, store: Store, seed: int
+) -> CLIPTextModel:
+    """The scenes model's encoder, grown by the tokens of `new` and taught. A few minutes."""
     dice(seed, 0)
     lesson, reader = Lesson(encoder.eval(), tokenizer, new), Reader(grown(encoder, tokenizer, new))
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=RATE, weight_decay=0.01)
-    log = []
-    for step in range(STEPS):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, STEPS, RATE, warm_up=50)
-        figures = lesson.loss(reader, dice(seed, step), BATCH)
-        optimizer.zero_grad()
-        (figures["reading"] + FAITH * figures["drift"]).backward()
-        nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-        optimizer.step()
-        if (step + 1) % LOG_STEPS == 0:
-            log.append({"step": step + 1, **{name: value.item() for name, value in figures.items()}})
-            print(log[-1], flush=True)
-    return reader.encoder.eval().requires_grad_(False), new, log
+
+    def figures(step: int) -> dict[str, Tensor]:
+        told = lesson.loss(reader, dice(seed, step), BATCH)
+        return {"loss": told["reading"] + FAITH * told["drift"], **told}
+
+    teach(reader, figures, store, "motion-text", steps=STEPS, peak=RATE, warm_up=50)
+    return reader.encoder.eval().requires_grad_(False)
